@@ -28,7 +28,7 @@ func main() {
 
 // report reads events until the stream ends and tells whether everything that ran passed.
 func report(in io.Reader, out io.Writer) bool {
-	output := map[string][]string{} // per test, as package/test
+	output := map[string][]string{}  // per test, as package/test
 	skipped := map[string][]string{} // reason → tests
 	var passed, failed, skips int
 	open := map[string]bool{} // packages begun and not ended
