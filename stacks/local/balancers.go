@@ -1,0 +1,36 @@
+package local
+
+import (
+	"fmt"
+
+	"surety/blueprints/architecture"
+	"surety/stacks"
+)
+
+// balancer adds the entry of a server group.
+func (b *builder) balancer(c architecture.Component) {
+	group := b.components[c.Balancer.For]
+	backends := make([]any, group.Instances)
+	for i := range backends {
+		name := fmt.Sprintf("%s-%d", group.Name, i)
+		backends[i] = map[string]any{
+			"name": name, "address": stacks.Ref{Resource: "server-" + name, Property: "address"}, "port": c.Balancer.TargetPort,
+		}
+	}
+	inputs := map[string]any{
+		"name": c.Name, "group": c.ID, "network": inNetwork(), "limits": b.limits(c),
+		"port": c.Balancer.Port, "backends": backends,
+	}
+	if c.Balancer.Health != "" {
+		inputs["health"] = c.Balancer.Health
+	}
+	b.add(stacks.Resource{
+		Name:                balancerResource(c.Name),
+		Type:                TypeBalancer,
+		Inputs:              inputs,
+		DependsOn:           []string{groupResource(c.ID)},
+		DeleteBeforeReplace: true,
+	}, c.ID, c.Requirements)
+}
+
+func balancerResource(name string) string { return "balancer-" + name }

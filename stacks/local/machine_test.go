@@ -1,0 +1,86 @@
+package local
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func write(t *testing.T, path, content string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestMachineOS(t *testing.T) {
+	for content, want := range map[string]string{
+		"PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\nID=debian\n": "debian-12",
+		"ID='ubuntu'\nVERSION_ID='24.04'\n":                                              "ubuntu-24.04",
+		"ID=arch\n":                                                                      "arch",
+		"VERSION_ID=12\n":                                                                "",
+	} {
+		if got := machineOS(write(t, filepath.Join(t.TempDir(), "os-release"), content)); got != want {
+			t.Errorf("%q is %q, want %q", content, got, want)
+		}
+	}
+	if got := machineOS(filepath.Join(t.TempDir(), "none")); got != "" {
+		t.Errorf("a machine without the file is %q, want unknown", got)
+	}
+}
+
+func TestInstalledPostgresIsOrderedByNumber(t *testing.T) {
+	root := t.TempDir()
+	for _, version := range []string{"9", "15", "13"} {
+		write(t, filepath.Join(root, version, "bin", "postgres"), "")
+	}
+	write(t, filepath.Join(root, "16", "bin", "psql"), "") // a client only
+	if got := installedPostgres(root); !slices.Equal(got, []string{"9", "13", "15"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestTotalMemory(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), "meminfo"), "MemTotal:       24689232 kB\nMemFree:  1 kB\n")
+	if got := totalMemory(path); got != 24689232<<10 {
+		t.Errorf("got %d", got)
+	}
+}
+
+func TestEnforcedLimits(t *testing.T) {
+	none := map[string]bool{"cpu": false, "memory": false, "disk": false, "pids": false}
+	unified := t.TempDir()
+	write(t, filepath.Join(unified, "cgroup.controllers"), "cpuset cpu io memory pids\n")
+	legacy := t.TempDir()
+	self := write(t, filepath.Join(legacy, "self"), "8:pids:/\n4:memory:/a\n2:cpu,cpuacct:/\n1:name=systemd:/\n0::/\n")
+	for _, controller := range []string{"cpu", "memory"} {
+		write(t, filepath.Join(legacy, controller, "tasks"), "")
+	}
+	cases := []struct {
+		name, self, mount string
+		uid               int
+		want              map[string]bool
+	}{
+		{"version 2", self, unified, 0, map[string]bool{"cpu": true, "memory": true, "disk": true, "pids": true}},
+		{"version 1, pids not mounted", self, legacy, 0, map[string]bool{"cpu": true, "memory": true, "disk": true, "pids": false}},
+		{"not root", self, unified, 1000, none},
+	}
+	for _, c := range cases {
+		if got := enforced(c.self, c.mount, c.uid); !maps.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestFileDigest(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), "f"), "abc") // the SHA-256 of "abc" is the example of FIPS 180-2
+	if got, err := fileDigest(path); err != nil || got != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
