@@ -11,7 +11,7 @@ import (
 // Kind is what a component is.
 type Kind string
 
-// Kinds of component. A Balancer is derived: each public server group gets one.
+// Kinds of component. A Balancer is derived: each server group that is public or used by another group gets one.
 const (
 	KindServer   Kind = "server"
 	KindDatabase Kind = "database"
@@ -34,6 +34,8 @@ type Architecture struct {
 	SinglePoints []SinglePoint         `json:"singlePoints"`
 	Availability Availability          `json:"availability"`
 	Decisions    []Decision            `json:"decisions"` // each figure, with its rule and reason
+	// Requirements are all leaves of the spec in the order written, so that what proves each can be told from the architecture alone.
+	Requirements []blueprints.Requirement `json:"requirements"`
 }
 
 // SecretComponent is a generated secret.
@@ -59,11 +61,12 @@ type Component struct {
 
 // ServerComponent is what is particular to a server group.
 type ServerComponent struct {
-	OS      string                   `json:"os"`
-	Runs    blueprints.Software      `json:"runs"`
-	Env     map[string]string        `json:"env,omitempty"`   // references unresolved
-	Files   map[string]string        `json:"files,omitempty"` // references unresolved
-	Uses    []string                 `json:"uses,omitempty"`  // component IDs
+	OS    string              `json:"os"`
+	Runs  blueprints.Software `json:"runs"`
+	Env   map[string]string   `json:"env,omitempty"`   // references unresolved
+	Files map[string]string   `json:"files,omitempty"` // references unresolved
+	// Uses are the component IDs that the group connects to. A use of "servers.api" stands here as "balancers.api".
+	Uses    []string                 `json:"uses,omitempty"`
 	Expects blueprints.ServerExpects `json:"expects,omitzero"`
 }
 
@@ -88,11 +91,13 @@ type Grant struct {
 	Requirements []string `json:"requirements"`
 }
 
-// BalancerComponent is the public entry of a server group.
+// BalancerComponent is the entry of a server group: for callers outside, for other groups, or for both.
+// A public one listens on public.port for everybody; an internal one listens on the group's own port.
 type BalancerComponent struct {
 	For        string `json:"for"` // component ID of the server group
 	Port       int    `json:"port"`
-	From       string `json:"from"` // CIDR
+	Internal   bool   `json:"internal,omitempty"` // no caller from outside
+	From       string `json:"from"`               // CIDR of callers from outside; empty when Internal
 	TargetPort int    `json:"targetPort"`
 	Health     string `json:"health"`
 }
@@ -118,6 +123,8 @@ type SinglePoint struct {
 
 // Availability is the composite availability of the worst public entry (or of all components in series when none is public).
 type Availability struct {
+	// Entry is the component whose service the figure describes; empty when it describes all components in series.
+	Entry    string  `json:"entry,omitempty"`
 	Percent  float64 `json:"percent"`
 	Required float64 `json:"required,omitempty"` // 0: not required
 	Formula  string  `json:"formula"`            // readable, as "balancer × web(1 of 2) × main(1 of 2)"
