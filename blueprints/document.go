@@ -1,9 +1,12 @@
 package blueprints
 
+import "strings"
+
 // Requirement is one leaf of the spec. Its ID is its path, as in "servers.web.expects.p95".
 // Each element of uses and of backups.X.of is a requirement ("servers.web.uses[0]").
 // These are one requirement each, because their parts only mean something together: objectives.budget,
 // objectives.residency, servers.X.public, servers.X.runs.command, servers.X.runs.versionCommand, backups.X.keep.
+// A secret or bucket of which nothing is said but its name is one requirement: "buckets.media".
 type Requirement struct {
 	ID       string   `json:"id"`
 	Value    string   `json:"value"` // as written, on one line
@@ -14,13 +17,63 @@ type Requirement struct {
 type Document struct {
 	File string // as named by the user
 	Dir  string // folder of the file; Program paths are relative to it
-	Spec Spec
+	Spec Spec   // what was written and could be read; leaves with a fault are left out
 	// Requirements are all leaves in the order written.
 	Requirements []Requirement
 	positions    map[string]Position
+	faulty       map[string]bool // paths that a diagnostic of the loader names
+	tainted      map[string]bool // parents of faulty paths
+	unreadable   bool            // nothing could be read at all
 }
 
 // At gives the position of a requirement or of its nearest known parent.
 func (d *Document) At(id string) Position {
-	return d.positions[id]
+	for ; id != ""; id = Parent(id) {
+		if p, ok := d.positions[id]; ok {
+			return p
+		}
+	}
+	if p, ok := d.positions[""]; ok {
+		return p
+	}
+	return Position{File: d.File}
+}
+
+// Written tells whether the spec says anything at this path. It tells a zero that was written from one left out.
+func (d *Document) Written(id string) bool {
+	_, ok := d.positions[id]
+	return ok && !d.faulty[id]
+}
+
+// Sound tells whether the loader found nothing wrong at this path, above it or below it.
+// Checks ask it before they report something that only follows from a fault already reported.
+func (d *Document) Sound(id string) bool {
+	if d.unreadable || d.tainted[id] {
+		return false
+	}
+	for ; id != ""; id = Parent(id) {
+		if d.faulty[id] {
+			return false
+		}
+	}
+	return true
+}
+
+// Parent gives the path one level up, "" for a section.
+func Parent(id string) string {
+	if at := strings.LastIndexAny(id, ".["); at > 0 {
+		return id[:at]
+	}
+	return ""
+}
+
+// markFaulty records that a diagnostic names this path.
+func (d *Document) markFaulty(id string) {
+	if id == "" {
+		return
+	}
+	d.faulty[id] = true
+	for up := Parent(id); up != ""; up = Parent(up) {
+		d.tainted[up] = true
+	}
 }

@@ -1,0 +1,160 @@
+package blueprints
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/xeipuuv/gojsonschema"
+	"gopkg.in/yaml.v3"
+)
+
+// entry is what is known about one path of a spec.
+type entry struct {
+	key   *yaml.Node // nil for the root and for elements of lists
+	value *yaml.Node
+	shape *shape // nil where the schema knows nothing
+}
+
+// validator judges an expanded tree by the schema and words the findings.
+type validator struct {
+	doc         *Document
+	at          map[string]entry
+	diagnostics Diagnostics
+}
+
+// quantities are the definitions whose text is read by our own parsers, whose errors say more than a pattern can.
+var quantities = map[string]func(string) error{
+	"bytes":      func(s string) error { _, err := ParseBytes(s); return err },
+	"throughput": func(s string) error { _, err := ParseThroughput(s); return err },
+	"duration":   func(s string) error { _, err := ParseDuration(s); return err },
+	"percent":    func(s string) error { _, err := ParsePercent(s); return err },
+}
+
+// index notes the place and shape of every path, and reads the quantities.
+func (v *validator) index(path string, key, n *yaml.Node, s *shape) {
+	v.at[path] = entry{key, n, s}
+	at := n
+	if key != nil && n.Kind != yaml.ScalarNode && n.Line != key.Line || key != nil && n.ShortTag() == "!!null" {
+		at = key // the first line of a block is the next thing already
+	}
+	v.doc.positions[path] = Position{v.doc.File, at.Line, at.Column}
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			v.index(join(path, n.Content[i].Value), n.Content[i], n.Content[i+1], s.child(n.Content[i].Value))
+		}
+	case yaml.SequenceNode:
+		var items *shape
+		if s != nil {
+			items = s.items
+		}
+		for i, e := range n.Content {
+			v.index(element(path, i), nil, e, items)
+		}
+	case yaml.ScalarNode:
+		if s != nil && quantities[s.definition] != nil && n.ShortTag() != "!!null" {
+			if err := quantities[s.definition](n.Value); err != nil {
+				v.quantity(path, err)
+			}
+		}
+	}
+}
+
+func (v *validator) quantity(path string, err error) {
+	if u, ok := err.(*UnitError); ok {
+		v.report(path, shorten(u.Text)+" "+u.Problem, u.Mend)
+		return
+	}
+	v.report(path, err.Error(), "write "+flow(v.at[path].shape.example))
+}
+
+func (v *validator) report(path, summary, mend string) {
+	v.add(path, v.doc.At(path), summary, mend)
+}
+
+func (v *validator) add(path string, at Position, summary, mend string) {
+	v.diagnostics = append(v.diagnostics, Diagnostic{Severity: Error, Requirement: path, Position: at, Summary: summary, Mend: mend})
+	v.doc.markFaulty(path)
+}
+
+// separator cannot be part of a key: keys with unprintable characters are refused before.
+const separator = "\x00"
+
+// validate runs the schema over the tree and reports each finding at the node it is about.
+func (v *validator) validate(tree *yaml.Node) {
+	schema, err := compiledSchema()
+	if err != nil {
+		v.report("", fmt.Sprintf("cannot be judged: %v", err), "this is a fault of surety; please report it")
+		return
+	}
+	result, err := schema.Validate(gojsonschema.NewRawLoader(v.toJSON("", tree)))
+	if err != nil {
+		v.report("", fmt.Sprintf("cannot be judged: %v", err), "this is a fault of surety; please report it with the spec")
+		return
+	}
+	for _, e := range result.Errors() {
+		path := ""
+		n := tree
+		for _, part := range strings.Split(e.Context().String(separator), separator)[1:] {
+			if n != nil && n.Kind == yaml.SequenceNode {
+				i, _ := strconv.Atoi(part)
+				path, n = element(path, i), n.Content[i]
+			} else {
+				path, n = join(path, part), field(n, part)
+			}
+		}
+		v.explain(path, e)
+	}
+}
+
+// toJSON gives the tree as the values that the schema library reads. A number keeps its digits.
+func (v *validator) toJSON(path string, n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := make(map[string]any, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			m[n.Content[i].Value] = v.toJSON(join(path, n.Content[i].Value), n.Content[i+1])
+		}
+		return m
+	case yaml.SequenceNode:
+		l := make([]any, 0, len(n.Content))
+		for i, e := range n.Content {
+			l = append(l, v.toJSON(element(path, i), e))
+		}
+		return l
+	}
+	var value any
+	if err := n.Decode(&value); err != nil {
+		return n.Value
+	}
+	switch x := value.(type) {
+	case nil, bool, string:
+		return x
+	case int:
+		v.octal(path, n)
+		return json.Number(strconv.Itoa(x))
+	case int64:
+		return json.Number(strconv.FormatInt(x, 10))
+	case uint64:
+		return json.Number(strconv.FormatUint(x, 10))
+	case float64:
+		if math.IsInf(x, 0) || math.IsNaN(x) {
+			v.report(path, fmt.Sprintf("%s is not a finite number", n.Value), "write a number")
+			return json.Number("1")
+		}
+		return json.Number(strconv.FormatFloat(x, 'g', -1, 64))
+	default: // a date: in a spec it is text
+		return n.Value
+	}
+}
+
+// octal refuses a leading zero, which YAML reads as base 8 and most people do not.
+func (v *validator) octal(path string, n *yaml.Node) {
+	digits := strings.TrimLeft(n.Value, "+-")
+	if s := v.at[path].shape; len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' && (s.is("number") || s.is("integer")) && s.definition == "" {
+		v.report(path, fmt.Sprintf("%s begins with a zero, which YAML reads in base 8", n.Value), "write "+strings.TrimLeft(digits, "0"))
+	}
+}

@@ -1,0 +1,90 @@
+package blueprints
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/agext/levenshtein"
+)
+
+// Nearest gives the candidate that was most likely meant by a word, or false when none is near: one that differs in case
+// only, or whose edit distance is at most a third of the word's length. Of equally near ones the first is given.
+func Nearest(word string, candidates []string) (string, bool) {
+	if word == "" || len(word) > 64 {
+		return "", false
+	}
+	for _, c := range candidates {
+		if strings.EqualFold(word, c) {
+			return c, true
+		}
+	}
+	best, distance := "", max(1, (len(word)+1)/3)+1
+	if len(word) <= 2 {
+		return "", false // two letters are near everything
+	}
+	lower := strings.ToLower(word)
+	for _, c := range candidates {
+		if len(c)-len(word) >= distance || len(word)-len(c) >= distance {
+			continue
+		}
+		d := levenshtein.Distance(lower, strings.ToLower(c), nil)
+		if transposed(lower, strings.ToLower(c)) {
+			d = 1 // two letters swapped is one slip of the finger
+		}
+		if d < distance && d < len(c) {
+			best, distance = c, d
+		}
+	}
+	return best, best != ""
+}
+
+func transposed(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i+1 < len(a); i++ {
+		if a[i] != b[i] {
+			return a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		}
+	}
+	return false
+}
+
+// DidYouMean words the nearest candidate as a question, or lists the candidates when none is near.
+func DidYouMean(word string, candidates []string) string {
+	if near, ok := Nearest(word, candidates); ok {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return OneOf(candidates)
+}
+
+// OneOf words a choice, cut after eight.
+func OneOf(candidates []string) string {
+	switch n := len(candidates); {
+	case n == 0:
+		return "remove it"
+	case n == 1:
+		return "write " + candidates[0]
+	case n <= 8:
+		return "write one of " + strings.Join(candidates[:n-1], ", ") + " or " + candidates[n-1]
+	default:
+		return fmt.Sprintf("write one of %s or %d others", strings.Join(candidates[:8], ", "), n-8)
+	}
+}
+
+// Slug makes a usable name of what was written, "" when nothing of it can be kept.
+func Slug(text string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(text) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9' && b.Len() > 0:
+			b.WriteRune(r)
+		case b.Len() > 0 && b.Len() < 64 && !strings.HasSuffix(b.String(), "-") && r < 0x80:
+			b.WriteByte('-')
+		}
+		if b.Len() >= 30 {
+			break
+		}
+	}
+	return strings.Trim(b.String(), "-")
+}
