@@ -10,26 +10,12 @@ import (
 	"surety/blueprints"
 )
 
-// Ports of services whose port the author does not choose.
-const (
-	PostgresPort = 5432
-	MariaDBPort  = 3306
-	RedisPort    = 6379
-	// BucketPort is where the S3 API of an environment's object store listens, one for all its buckets.
-	BucketPort = 7070
-)
-
-// DefaultOS is what a server group runs on when the spec names no operating system.
-const DefaultOS = "debian-12"
-
-// AnywhereCIDR is who may call a public server group when public.from is left out.
-const AnywhereCIDR = "0.0.0.0/0"
+// BucketPort is where the S3 API of an environment's object store listens, one for all its buckets.
+const BucketPort = 7070
 
 const (
 	mebibyte blueprints.Bytes = 1 << 20
 	gibibyte blueprints.Bytes = 1 << 30
-
-	defaultSecretLength = 24
 )
 
 var (
@@ -39,23 +25,21 @@ var (
 )
 
 func (d *designer) servers() {
-	for _, name := range sorted(d.spec.Servers) {
+	for _, name := range blueprints.SortedKeys(d.spec.Servers) {
 		s, id := d.spec.Servers[name], "servers."+name
-		c := Component{ID: id, Kind: KindServer, Name: name, Instances: max(s.Count, 1), Requirements: d.leaves[id]}
+		c := Component{ID: id, Kind: KindServer, Name: name, Instances: max(s.Instances(), 1), Requirements: d.leaves[id]}
 		if s.Count > 0 {
 			d.decide(id, "instances", strconv.Itoa(s.Count), "as required", "the spec asks for it", id+".count")
 		} else {
 			d.decide(id, "instances", "1", "default", "no count is required")
 		}
 		c.Size = d.size(id, s.Size, serverSize, "the least that runs a small web service; nothing in the spec asks for more")
-		os := s.OS
-		if os == "" {
-			os = DefaultOS
-			d.decide(id, "os", os, "default", "no operating system is required")
+		if s.OS == "" {
+			d.decide(id, "os", s.System(), "default", "no operating system is required")
 		} else {
-			d.decide(id, "os", os, "as required", "the spec asks for it", id+".os")
+			d.decide(id, "os", s.OS, "as required", "the spec asks for it", id+".os")
 		}
-		server := &ServerComponent{OS: os, Runs: s.Runs, Env: s.Env, Files: s.Files, Expects: s.Expects}
+		server := &ServerComponent{OS: s.System(), Runs: s.Runs, Env: s.Env, Files: s.Files, Expects: s.Expects}
 		for _, u := range d.usedFrom[id] {
 			if to := entryOf(u.to); !slices.Contains(server.Uses, to) {
 				server.Uses = append(server.Uses, to)
@@ -75,13 +59,12 @@ func entryOf(to string) string {
 }
 
 func (d *designer) databases() {
-	for _, name := range sorted(d.spec.Databases) {
+	for _, name := range blueprints.SortedKeys(d.spec.Databases) {
 		s, id := d.spec.Databases[name], "databases."+name
-		c := Component{ID: id, Kind: KindDatabase, Name: name, Instances: 1, Requirements: d.leaves[id]}
+		c := Component{ID: id, Kind: KindDatabase, Name: name, Instances: s.Instances(), Requirements: d.leaves[id]}
 		ha := id + ".highAvailability"
 		switch {
 		case s.HighAvailability:
-			c.Instances = 2
 			d.decide(id, "instances", "2", "primary + standby", "a standby that can be promoted is required", ha)
 		case d.written[ha]:
 			d.decide(id, "instances", "1", "as required", "the spec refuses a standby", ha)
@@ -91,19 +74,16 @@ func (d *designer) databases() {
 		c.Size = d.size(id, s.Size, databaseSize,
 			"1 GiB is where the PostgreSQL documentation's memory rule begins (chapter Resource Consumption)")
 		engine := s.Engine
-		c.Database = &DatabaseComponent{Engine: engine, Version: s.Version, Standby: s.HighAvailability}
+		c.Database = &DatabaseComponent{Engine: engine, Version: s.Version, Standby: s.HighAvailability, Port: s.Port()}
 		if s.Version != "" {
 			d.decide(id, "version", s.Version, "as required", "the spec asks for it", id+".version")
 		}
 		switch engine {
 		case "postgres":
-			c.Database.Port = PostgresPort
 			c.Database.Parameters = d.postgres(id, c.Size, s.HighAvailability)
 		case "mariadb":
-			c.Database.Port = MariaDBPort
 			c.Database.Parameters = d.mariadb(id, c.Size)
 		case "redis":
-			c.Database.Port = RedisPort
 			c.Database.Parameters = d.redis(id, c.Size)
 		default:
 			d.report(id+".engine", fmt.Sprintf("no rule sizes a database of engine %q", engine), "use postgres, mariadb or redis")
@@ -114,12 +94,12 @@ func (d *designer) databases() {
 }
 
 func (d *designer) buckets() {
-	for _, name := range sorted(d.spec.Buckets) {
+	for _, name := range blueprints.SortedKeys(d.spec.Buckets) {
 		s, id := d.spec.Buckets[name], "buckets."+name
 		c := Component{ID: id, Kind: KindBucket, Name: name, Instances: 1, Requirements: d.leaves[id]}
 		c.Size.Disk = s.Size
 		if s.Size > 0 {
-			d.decide(id, "disk", amount(s.Size), "as required", "the data expected to be stored", id+".size")
+			d.decide(id, "disk", s.Size.String(), "as required", "the data expected to be stored", id+".size")
 		} else {
 			d.decide(id, "disk", "unlimited", "default", "object storage grows with what is stored; no size is required")
 		}
@@ -141,7 +121,7 @@ func (d *designer) buckets() {
 
 // balancers gives one to each server group that is public or used by another group.
 func (d *designer) balancers() {
-	for _, name := range sorted(d.spec.Servers) {
+	for _, name := range blueprints.SortedKeys(d.spec.Servers) {
 		s, group, id := d.spec.Servers[name], "servers."+name, "balancers."+name
 		users := d.usedBy[group]
 		if s.Public == nil && len(users) == 0 {
@@ -159,10 +139,9 @@ func (d *designer) balancers() {
 		b := &BalancerComponent{For: group, TargetPort: s.Runs.Port, Health: s.Runs.Health}
 		if s.Public != nil {
 			ids = append([]string{public}, ids...)
-			b.Port, b.From = s.Public.Port, s.Public.From
+			b.Port, b.From = s.Public.Port, s.Public.Source()
 			d.decide(id, "port", strconv.Itoa(b.Port), "as required", "the spec asks for it; callers inside use the same port", public)
-			if b.From == "" {
-				b.From = AnywhereCIDR
+			if s.Public.From == "" {
 				d.decide(id, "from", b.From, "default", "public without a narrower network", public)
 			}
 		} else {
@@ -189,8 +168,8 @@ func (d *designer) balancerSize(id string, s blueprints.Server, ids []string) bl
 		reason, ids = "surety's own cautious rule, unproven until load is measured", append(ids[:len(ids):len(ids)], d.groupID(id, "expects.rps"))
 	}
 	d.decide(id, "cpu", number(size.CPU), rule, reason, ids...)
-	d.decide(id, "memory", amount(size.Memory), "default", "room for some thousand open connections", ids...)
-	d.decide(id, "disk", amount(size.Disk), "default", "only logs are written", ids...)
+	d.decide(id, "memory", size.Memory.String(), "default", "room for some thousand open connections", ids...)
+	d.decide(id, "disk", size.Disk.String(), "default", "only logs are written", ids...)
 	return size
 }
 
@@ -211,28 +190,18 @@ func (d *designer) size(id string, want, fallback blueprints.Size, why string) b
 		d.decide(id, "cpu", number(got.CPU), "default", why)
 	}
 	if want.Memory > 0 {
-		d.decide(id, "memory", amount(want.Memory), asked, reason, id+".size.memory")
+		d.decide(id, "memory", want.Memory.String(), asked, reason, id+".size.memory")
 	} else {
 		got.Memory = fallback.Memory
-		d.decide(id, "memory", amount(got.Memory), "default", why)
+		d.decide(id, "memory", got.Memory.String(), "default", why)
 	}
 	if want.Disk > 0 {
-		d.decide(id, "disk", amount(want.Disk), asked, reason, id+".size.disk")
+		d.decide(id, "disk", want.Disk.String(), asked, reason, id+".size.disk")
 	} else {
 		got.Disk = fallback.Disk
-		d.decide(id, "disk", amount(got.Disk), "default", why)
+		d.decide(id, "disk", got.Disk.String(), "default", why)
 	}
 	return got
-}
-
-// amount writes bytes in the largest binary unit that divides them.
-func amount(b blueprints.Bytes) string {
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
-	n, unit := int64(b), 0
-	for n != 0 && n%1024 == 0 && unit < len(units)-1 {
-		n, unit = n/1024, unit+1
-	}
-	return strconv.FormatInt(n, 10) + units[unit]
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

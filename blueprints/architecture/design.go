@@ -2,8 +2,6 @@ package architecture
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"surety/blueprints"
@@ -23,6 +21,8 @@ func Design(doc *blueprints.Document) (Architecture, blueprints.Diagnostics) {
 	d.flows()
 	d.order()
 	d.availability()
+	d.conflicts()
+	d.recovery()
 	return d.out, d.diags.Sort()
 }
 
@@ -64,7 +64,7 @@ func newDesigner(doc *blueprints.Document) *designer {
 			d.leaves[owner] = append(d.leaves[owner], r.ID)
 		}
 	}
-	for _, name := range sorted(s.Servers) {
+	for _, name := range blueprints.SortedKeys(s.Servers) {
 		for i, to := range s.Servers[name].Uses {
 			if to == "" {
 				continue // the loader has reported it and kept its place
@@ -134,14 +134,14 @@ func (d *designer) report(id, summary, mend string, conflict ...string) {
 
 // secrets lists the generated secrets.
 func (d *designer) secrets() {
-	for _, name := range sorted(d.spec.Secrets) {
-		length, id := d.spec.Secrets[name].Length, "secrets."+name
+	for _, name := range blueprints.SortedKeys(d.spec.Secrets) {
+		s, id := d.spec.Secrets[name], "secrets."+name
 		rule, reason := "as required", "the spec asks for it"
-		if length == 0 {
-			length, rule, reason = defaultSecretLength, "default", "24 characters of 62 are 142 bits, beyond guessing"
+		if s.Length == 0 {
+			rule, reason = "default", "24 characters of 62 are 142 bits, beyond guessing"
 		}
-		d.out.Secrets = append(d.out.Secrets, SecretComponent{Name: name, Length: length, Requirements: d.leaves[id]})
-		d.decide(id, "length", fmt.Sprint(length), rule, reason, id+".length")
+		d.out.Secrets = append(d.out.Secrets, SecretComponent{Name: name, Length: s.Characters(), Requirements: d.leaves[id]})
+		d.decide(id, "length", fmt.Sprint(s.Characters()), rule, reason, id+".length")
 	}
 }
 
@@ -159,5 +159,3 @@ func componentOf(id string) string {
 	}
 	return ""
 }
-
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

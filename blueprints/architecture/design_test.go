@@ -73,10 +73,10 @@ func TestDesignReader(t *testing.T) {
 	if api := component(t, a, "balancers.api"); !api.Balancer.Internal || api.Balancer.Port != 9000 || api.Balancer.From != "" {
 		t.Errorf("internal balancer: %+v", *api.Balancer)
 	}
-	if web := component(t, a, "balancers.web"); web.Balancer.Internal || web.Balancer.Port != 80 || web.Balancer.From != AnywhereCIDR {
+	if web := component(t, a, "balancers.web"); web.Balancer.Internal || web.Balancer.Port != 80 || web.Balancer.From != blueprints.DefaultFrom {
 		t.Errorf("public balancer: %+v", *web.Balancer)
 	}
-	if api := component(t, a, "servers.api"); api.Size != serverSize || api.Server.OS != DefaultOS {
+	if api := component(t, a, "servers.api"); api.Size != serverSize || api.Server.OS != blueprints.DefaultOS {
 		t.Errorf("defaults not applied: %+v", api)
 	}
 	if got := component(t, a, "buckets.media").Bucket.Grants; len(got) != 1 || got[0].To != "servers.web" || got[0].Requirements[0] != "servers.web.uses[1]" {

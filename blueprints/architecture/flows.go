@@ -66,7 +66,7 @@ func (d *designer) useFlows(c *Component) []Flow {
 		switch section {
 		case "databases":
 			db := d.spec.Databases[name]
-			f.Port, f.Speaks = databasePort(db.Engine), databaseProtocol(db.Engine)
+			f.Port, f.Speaks = db.Port(), databaseProtocol(db.Engine)
 		case "buckets":
 			f.Port, f.Speaks = BucketPort, "s3"
 		case "servers":
@@ -80,18 +80,6 @@ func (d *designer) useFlows(c *Component) []Flow {
 		flows = append(flows, f)
 	}
 	return flows
-}
-
-func databasePort(engine string) int {
-	switch engine {
-	case "postgres":
-		return PostgresPort
-	case "mariadb":
-		return MariaDBPort
-	case "redis":
-		return RedisPort
-	}
-	return 0
 }
 
 // databaseProtocol names what a flow speaks; engines whose protocol no check speaks yet are plain TCP.

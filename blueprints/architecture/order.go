@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"surety/blueprints"
 )
 
 // Dependencies gives, for each component, the IDs of the components that must stand before it: what a server group uses,
@@ -57,7 +59,7 @@ func (d *designer) order() {
 		layer = next
 	}
 	if len(waiting) > 0 {
-		stuck := sorted(waiting)
+		stuck := blueprints.SortedKeys(waiting)
 		d.out.StartOrder = append(d.out.StartOrder, stuck)
 		for _, id := range stuck {
 			rank[id] = len(d.out.StartOrder)
@@ -76,7 +78,7 @@ func (d *designer) order() {
 // cycles reports every cycle once, by following the first stuck need of each stuck component: each component then leads to exactly one cycle.
 func (d *designer) cycles(needs map[string][]string, stuck map[string]int) {
 	seen := map[string]bool{}
-	for _, start := range sorted(stuck) {
+	for _, start := range blueprints.SortedKeys(stuck) {
 		var path []string
 		at := map[string]int{}
 		for id := start; !seen[id]; {
