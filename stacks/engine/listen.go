@@ -1,0 +1,250 @@
+package engine
+
+import (
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/pkg/v3/display"
+	pulumi "github.com/pulumi/pulumi/pkg/v3/engine"
+	"github.com/pulumi/pulumi/pkg/v3/resource/deploy"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/diag"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"surety/stacks"
+)
+
+// listener turns the engine's events into ours and into the lists of a Plan and an Outcome. It runs in one goroutine.
+type listener struct {
+	now      func() time.Time
+	sink     func(Event)
+	clean    func(string) string
+	requires map[string][]string // Graph name → requirements
+
+	began    map[running]time.Time
+	took     map[resource.URN]time.Duration // of the parts of a replacement
+	problems map[resource.URN][]string      // what was said about a resource that may fail yet
+	replaced map[resource.URN]Step
+	order    []resource.URN
+	steps    map[resource.URN]Step
+	drift    []Step
+	failed   []Step
+	errors   []string // of no resource
+}
+
+type running struct {
+	urn resource.URN
+	op  display.StepOp
+}
+
+func newListener(now func() time.Time, sink func(Event), clean func(string) string, g *stacks.Graph) *listener {
+	if sink == nil {
+		sink = func(Event) {}
+	}
+	l := &listener{now: now, sink: sink, clean: clean, requires: map[string][]string{}, began: map[running]time.Time{}, took: map[resource.URN]time.Duration{},
+		problems: map[resource.URN][]string{}, replaced: map[resource.URN]Step{}, steps: map[resource.URN]Step{}}
+	if g != nil {
+		for _, r := range g.Resources {
+			l.requires[r.Name] = r.Requirements
+		}
+	}
+	return l
+}
+
+// listen takes events until the channel closes or the engine says that it is done.
+func (l *listener) listen(events <-chan pulumi.Event, done chan<- struct{}) {
+	defer close(done)
+	for e := range events {
+		if e.Type == pulumi.CancelEvent {
+			continue
+		}
+		switch p := e.Payload().(type) {
+		case pulumi.ResourcePreEventPayload:
+			l.start(p.Metadata)
+		case pulumi.ResourceOutputsEventPayload:
+			l.finish(p.Metadata)
+		case pulumi.ResourceOperationFailedPayload:
+			l.fail(p.Metadata)
+		case pulumi.DiagEventPayload:
+			l.say(p)
+		case pulumi.ErrorEventPayload:
+			l.errors = append(l.errors, l.clean(p.Error))
+		case pulumi.StdoutEventPayload:
+			l.sink(Event{Kind: Log, Message: l.clean(plain(p.Message))})
+		}
+	}
+}
+
+func (l *listener) step(m pulumi.StepEventMetadata) Step {
+	name := m.URN.Name()
+	return Step{Op: opOf(m.Op), Name: name, Type: string(m.Type), URN: string(m.URN), Requirements: l.requires[name]}
+}
+
+func opOf(op display.StepOp) Op {
+	switch op {
+	case deploy.OpCreate, deploy.OpImport:
+		return OpCreate
+	case deploy.OpUpdate:
+		return OpUpdate
+	case deploy.OpReplace, deploy.OpCreateReplacement, deploy.OpDeleteReplaced, deploy.OpReadReplacement, deploy.OpImportReplacement, deploy.OpDiscardReplaced:
+		return OpReplace
+	case deploy.OpDelete, deploy.OpReadDiscard:
+		return OpDelete
+	case deploy.OpRead:
+		return OpRead
+	case deploy.OpRefresh:
+		return OpRefresh
+	default:
+		return OpSame
+	}
+}
+
+func (l *listener) start(m pulumi.StepEventMetadata) {
+	if internalType(m.Type) {
+		return
+	}
+	l.began[running{m.URN, m.Op}] = l.now()
+	switch m.Op {
+	case deploy.OpSame, deploy.OpRefresh, deploy.OpRemovePendingReplace:
+		return // not worth a line
+	case deploy.OpReplace:
+		return // only the name of what create-replacement and delete-replaced do
+	}
+	s := l.step(m)
+	l.sink(Event{Kind: Started, Step: s, Message: phase(m.Op)})
+}
+
+func phase(op display.StepOp) string {
+	switch op {
+	case deploy.OpCreateReplacement:
+		return "the new one"
+	case deploy.OpDeleteReplaced:
+		return "the old one"
+	default:
+		return ""
+	}
+}
+
+func (l *listener) finish(m pulumi.StepEventMetadata) {
+	if internalType(m.Type) || m.Op == deploy.OpRemovePendingReplace {
+		return
+	}
+	s := l.step(m)
+	key := running{m.URN, m.Op}
+	if began, ok := l.began[key]; ok {
+		s.Took = l.now().Sub(began)
+		delete(l.began, key)
+	}
+	switch m.Op {
+	case deploy.OpRefresh:
+		l.refreshed(m, s)
+		return
+	case deploy.OpReplace:
+		s.Diff = changes(m, l.clean)
+		s.Took = l.took[m.URN]
+		l.put(m.URN, s)
+		return
+	case deploy.OpCreateReplacement, deploy.OpDeleteReplaced:
+		l.took[m.URN] += s.Took
+		whole, ok := l.steps[m.URN]
+		if !ok || whole.Op != OpReplace {
+			whole = s
+			whole.Diff = changes(m, l.clean)
+		}
+		whole.Took = l.took[m.URN]
+		l.put(m.URN, whole)
+	case deploy.OpUpdate:
+		s.Diff = changes(m, l.clean)
+		l.put(m.URN, s)
+	default:
+		l.put(m.URN, s)
+	}
+	if m.Op != deploy.OpSame {
+		l.sink(Event{Kind: Finished, Step: s, Took: s.Took, Message: phase(m.Op)})
+	}
+}
+
+// refreshed looks at what a refresh found. A resource that is gone has no new state.
+func (l *listener) refreshed(m pulumi.StepEventMetadata, s Step) {
+	s.Diff = drift(m, l.clean)
+	gone := m.New == nil && m.Old != nil
+	if gone {
+		s.Op = OpDelete
+		s.Message = "gone"
+	}
+	if !gone && len(s.Diff) == 0 {
+		return
+	}
+	s.Drift = true
+	l.drift = append(l.drift, s)
+	l.sink(Event{Kind: Finished, Step: s, Took: s.Took, Message: "changed outside"})
+}
+
+func (l *listener) put(urn resource.URN, s Step) {
+	if _, ok := l.steps[urn]; !ok {
+		l.order = append(l.order, urn)
+	}
+	l.steps[urn] = s
+}
+
+func (l *listener) fail(m pulumi.StepEventMetadata) {
+	s := l.step(m)
+	key := running{m.URN, m.Op}
+	if began, ok := l.began[key]; ok {
+		s.Took = l.now().Sub(began)
+		delete(l.began, key)
+	}
+	s.Message = strings.Join(l.problems[m.URN], "\n")
+	delete(l.problems, m.URN)
+	l.failed = append(l.failed, s)
+	l.sink(Event{Kind: Failed, Step: s, Took: s.Took, Message: s.Message})
+}
+
+// say passes on what the engine and the providers say. Errors about a resource are kept for the failure that follows.
+func (l *listener) say(p pulumi.DiagEventPayload) {
+	text := l.clean(strings.TrimSpace(plain(p.Message)))
+	if text == "" {
+		return
+	}
+	e := Event{Kind: Log, Message: text}
+	if p.URN != "" && !internalType(p.URN.Type()) {
+		e.Step = Step{Name: p.URN.Name(), Type: string(p.URN.Type()), URN: string(p.URN), Requirements: l.requires[p.URN.Name()]}
+	}
+	switch {
+	case p.Severity == diag.Error && e.Step.URN != "":
+		l.problems[p.URN] = append(l.problems[p.URN], text)
+		e.Kind = Diagnostic
+	case p.Severity == diag.Error:
+		l.errors = append(l.errors, text)
+		e.Kind = Diagnostic
+	case p.Severity == diag.Warning:
+		e.Kind = Diagnostic
+	case p.Ephemeral && e.Step.URN != "":
+		e.Kind = Progress
+	}
+	l.sink(e)
+}
+
+// plain takes the engine's colour marks out.
+func plain(text string) string { return colors.Never.Colorize(text) }
+
+// leftover gives the problems said about resources whose failure was never announced, as in a preview.
+func (l *listener) leftover() []Step {
+	var out []Step
+	for urn, texts := range l.problems {
+		name := urn.Name()
+		out = append(out, Step{Op: OpSame, Name: name, Type: string(urn.Type()), URN: string(urn), Requirements: l.requires[name], Message: strings.Join(texts, "\n")})
+	}
+	return out
+}
+
+// plan gives the steps seen, in the order in which they first came.
+func (l *listener) plan() Plan {
+	p := Plan{Counts: map[Op]int{}, Drift: l.drift, Steps: make([]Step, 0, len(l.order))}
+	for _, urn := range l.order {
+		s := l.steps[urn]
+		p.Steps = append(p.Steps, s)
+		p.Counts[s.Op]++
+	}
+	return p
+}

@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/pulumi/pulumi/pkg/v3/resource/stack"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+)
+
+// loaded is a state as it stands: the checkpoint with the journal, if there is one, replayed on it.
+type loaded struct {
+	deployment *apitype.DeploymentV3
+	version    int
+	features   []string
+	digest     string // of the checkpoint file; "none" without one
+	exists     bool
+	journal    bool // an unfinished journal was replayed
+	recovered  int  // finished steps in it
+	torn       int  // bytes at its end that were not complete
+}
+
+const noCheckpoint = "none"
+
+// load reads the state. Without the lock, another process may finish its run between our reading of the checkpoint and of the
+// journal; the two then do not fit together and are read again.
+func (e *Engine) load() (*loaded, error) {
+	const attempts = 5
+	var err error
+	for range attempts {
+		var l *loaded
+		l, err = e.loadOnce()
+		if err == nil || !errors.Is(err, errMismatch) {
+			return l, err
+		}
+	}
+	return nil, fmt.Errorf("%w: checkpoint %q, journal %q. Another tool wrote the state after an interrupted run. "+
+		"To keep the checkpoint, remove the journal; to keep the run's steps, put the earlier checkpoint back", err, e.paths.checkpoint, e.paths.journal)
+}
+
+var errMismatch = errors.New("the journal of an interrupted run does not belong to the checkpoint")
+
+func (e *Engine) loadOnce() (*loaded, error) {
+	l := &loaded{deployment: &apitype.DeploymentV3{}, version: apitype.DeploymentSchemaVersionCurrent, digest: noCheckpoint}
+	raw, err := os.ReadFile(e.paths.checkpoint)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return nil, fmt.Errorf("read the state: %w", err)
+	default:
+		l.exists = true
+		l.digest = digest(raw)
+		checkpoint, version, features, err := stack.UnmarshalVersionedCheckpointToLatestCheckpoint(encoding.JSON, raw)
+		if err != nil {
+			return nil, fmt.Errorf("read the state %q: %w", e.paths.checkpoint, err)
+		}
+		if checkpoint.Latest != nil {
+			l.deployment, l.version, l.features = checkpoint.Latest, version, features
+		}
+	}
+	j, err := readJournal(e.paths.journal)
+	if err != nil {
+		return nil, err
+	}
+	if j == nil || j.commit == l.digest {
+		return l, nil // no run was interrupted, or only before its journal could be removed
+	}
+	if j.header.Base != l.digest {
+		return nil, errMismatch
+	}
+	l.exists = true
+	l.journal, l.torn = true, j.torn
+	l.recovered = finished(j.entries)
+	d, err := replay(l.deployment, j.entries)
+	if err != nil {
+		return nil, fmt.Errorf("replay the journal %q: %w", e.paths.journal, err)
+	}
+	l.deployment, l.version, l.features = d.Deployment, d.Version, d.Features
+	return l, nil
+}
+
+func digest(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// checkpointBytes gives the file form of a deployment, as the stock file backend writes it.
+func (e *Engine) checkpointBytes(d apitype.TypedDeployment) ([]byte, error) {
+	name := tokens.QName("organization/" + e.cfg.Project + "/" + e.cfg.Stack)
+	checkpoint, err := stack.DeploymentV3ToCheckpoint(name, d.Deployment, d.Version, d.Features)
+	if err != nil {
+		return nil, fmt.Errorf("write the state: %w", err)
+	}
+	raw, err := json.Marshal(checkpoint)
+	if err != nil {
+		return nil, fmt.Errorf("write the state: %w", err)
+	}
+	return raw, nil
+}
+
+// writeCheckpoint makes raw the state: first the stock backend's marker, then the file; the former state stays beside it as the
+// stock backend keeps it (.bak).
+func (e *Engine) writeCheckpoint(raw []byte) error {
+	if _, err := os.Stat(e.paths.meta); errors.Is(err, os.ErrNotExist) {
+		// Version 1 is the layout with a folder per project.
+		if err := writeFile(e.paths.meta, []byte("version: 1\n")); err != nil {
+			return fmt.Errorf("write the state's marker: %w", err)
+		}
+	}
+	if _, err := os.Stat(e.paths.checkpoint); err == nil {
+		bak := e.paths.checkpoint + ".bak"
+		_ = os.Remove(bak)
+		if err := os.Link(e.paths.checkpoint, bak); err != nil {
+			return fmt.Errorf("keep the former state: %w", err)
+		}
+	}
+	if err := writeFile(e.paths.checkpoint, raw); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	return nil
+}
+
+// compact folds the journal of an interrupted run into the checkpoint. It needs the lock.
+func (e *Engine) compact(l *loaded) error {
+	if l.journal {
+		raw, err := e.checkpointBytes(apitype.TypedDeployment{Version: l.version, Features: l.features, Deployment: l.deployment})
+		if err != nil {
+			return err
+		}
+		if err := commitJournal(e.paths.journal, digest(raw)); err != nil {
+			return err
+		}
+		if err := e.writeCheckpoint(raw); err != nil {
+			return err
+		}
+		l.digest = digest(raw)
+	}
+	return removeFile(e.paths.journal)
+}
+
+func (l *loaded) pending() []Pending {
+	var out []Pending
+	for _, op := range l.deployment.PendingOperations {
+		if internalType(op.Resource.Type) {
+			continue
+		}
+		out = append(out, Pending{Name: op.Resource.URN.Name(), Type: string(op.Resource.Type), URN: string(op.Resource.URN), Op: string(op.Type)})
+	}
+	return out
+}
+
+// internalType tells the bookkeeping resources of Pulumi itself: the root of the stack and providers.
+func internalType(t tokens.Type) bool {
+	return strings.HasPrefix(string(t), "pulumi:")
+}

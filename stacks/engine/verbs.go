@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	pulumi "github.com/pulumi/pulumi/pkg/v3/engine"
+	"github.com/pulumi/pulumi/sdk/v3/go/property"
+
+	"surety/stacks"
+)
+
+// Preview says what Up would do. It changes neither state nor world and needs no lock. With Options.Refresh it looks at the
+// world first, and Plan.Drift tells what changed there, property by property.
+// A failure in a step is a *StepsError; the Plan then holds what could be seen.
+func (e *Engine) Preview(ctx context.Context, g stacks.Graph, o Options, sink func(Event)) (Plan, error) {
+	if err := e.checkGraph(ctx, g); err != nil {
+		return Plan{}, fmt.Errorf("preview: %w", err)
+	}
+	l, err := e.load()
+	if err != nil {
+		return Plan{}, fmt.Errorf("preview: %w", err)
+	}
+	out, err := e.run(ctx, job{op: pulumi.Update, name: "preview", dry: true, graph: &g, options: o, sink: sink}, l)
+	if out.listener == nil {
+		return Plan{}, err
+	}
+	return out.listener.plan(), err
+}
+
+// Up makes the world as the Graph says. It needs the lock. It may be called again after any failure, cancellation or kill and
+// then carries on: nothing finished is done twice. With Options.Refresh it looks at the world first, so that drift is mended.
+// Failed steps are in the Outcome and make a *StepsError; cancellation gives context.Canceled. The Outcome is valid in both cases.
+func (e *Engine) Up(ctx context.Context, g stacks.Graph, o Options, sink func(Event)) (Outcome, error) {
+	if err := e.checkGraph(ctx, g); err != nil {
+		return Outcome{}, fmt.Errorf("up: %w", err)
+	}
+	return e.change(ctx, job{op: pulumi.Update, name: "up", graph: &g, options: o, sink: sink})
+}
+
+// Refresh takes over into the state what the world is like now. It changes nothing in the world. It needs the lock.
+// Plan.Drift tells what was different.
+func (e *Engine) Refresh(ctx context.Context, sink func(Event)) (Plan, error) {
+	out, err := e.change(ctx, job{op: pulumi.Refresh, name: "refresh", sink: sink})
+	return out.Plan, err
+}
+
+// Destroy deletes everything in the state. It needs the lock and may be called again until it succeeds.
+func (e *Engine) Destroy(ctx context.Context, sink func(Event)) (Outcome, error) {
+	return e.change(ctx, job{op: pulumi.Destroy, name: "destroy", sink: sink})
+}
+
+// change does a job that writes state.
+func (e *Engine) change(ctx context.Context, j job) (Outcome, error) {
+	began := e.cfg.Now()
+	if err := notCancelled(ctx); err != nil {
+		return Outcome{Cancelled: true}, fmt.Errorf("%s: %w", j.name, err)
+	}
+	if !e.locked() {
+		return Outcome{}, fmt.Errorf("%s: %w", j.name, ErrNotLocked)
+	}
+	l, err := e.load()
+	if err != nil {
+		return Outcome{}, fmt.Errorf("%s: %w", j.name, err)
+	}
+	if err := e.compact(l); err != nil {
+		return Outcome{}, fmt.Errorf("%s: %w", j.name, err)
+	}
+	out, err := e.run(ctx, j, l)
+	o := Outcome{Cancelled: out.cancelled, Skipped: out.skipped, Recovered: out.recovered, Took: e.cfg.Now().Sub(began)}
+	if out.listener != nil {
+		o.Plan, o.Failed = out.listener.plan(), out.listener.failed
+	}
+	return o, err
+}
+
+func (e *Engine) checkGraph(ctx context.Context, g stacks.Graph) error {
+	if err := notCancelled(ctx); err != nil {
+		return err
+	}
+	if found := g.Check(); found.HasErrors() {
+		errs := make([]error, len(found))
+		for i, d := range found {
+			errs[i] = errors.New(d.Summary)
+		}
+		return fmt.Errorf("the graph cannot be built: %w", errors.Join(errs...))
+	}
+	return nil
+}
+
+// noStacks answers the engine's questions about other stacks: there are none.
+type noStacks struct{}
+
+var errNoStacks = errors.New("references to other stacks are not supported")
+
+func (noStacks) GetStackOutputs(context.Context, string, func(error) error) (property.Map, error) {
+	return property.Map{}, errNoStacks
+}
+
+func (noStacks) GetStackResourceOutputs(context.Context, string) (property.Map, error) {
+	return property.Map{}, errNoStacks
+}
