@@ -34,8 +34,6 @@ type Architecture struct {
 	SinglePoints []SinglePoint         `json:"singlePoints"`
 	Availability Availability          `json:"availability"`
 	Decisions    []Decision            `json:"decisions"` // each figure, with its rule and reason
-	// Requirements are all leaves of the spec in the order written, so that what proves each can be told from the architecture alone.
-	Requirements []blueprints.Requirement `json:"requirements"`
 }
 
 // SecretComponent is a generated secret.

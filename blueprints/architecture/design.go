@@ -55,7 +55,7 @@ func newDesigner(doc *blueprints.Document) *designer {
 	}
 	s := d.spec
 	d.out = Architecture{
-		Name: s.Name, Owner: s.Owner, Objectives: s.Objectives, Requirements: doc.Requirements,
+		Name: s.Name, Owner: s.Owner, Objectives: s.Objectives,
 		Components: []Component{}, Flows: []Flow{}, StartOrder: [][]string{}, SinglePoints: []SinglePoint{}, Decisions: []Decision{},
 	}
 	for _, r := range doc.Requirements {

@@ -213,3 +213,29 @@ func TestDesignOfWhatCannotBeBuilt(t *testing.T) {
 		})
 	}
 }
+
+func TestExamplesAreSound(t *testing.T) {
+	for _, file := range []string{"../../examples/reader/surety.yaml", "../../examples/registry/surety.yaml"} {
+		doc, ds, err := blueprints.Load(file)
+		if err != nil || len(ds) > 0 {
+			t.Fatal(err, ds)
+		}
+		a := mustDesign(t, doc)
+		if len(a.SinglePoints) > 0 || a.Availability.Percent < a.Availability.Required || a.Availability.Required == 0 {
+			t.Errorf("%s: single points %v, availability %+v", file, a.SinglePoints, a.Availability)
+		}
+		served := map[string]bool{}
+		for _, c := range a.Components {
+			for _, id := range c.Requirements {
+				served[id] = true
+			}
+		}
+		for _, r := range doc.Requirements {
+			if strings.HasPrefix(r.ID, "servers.") || strings.HasPrefix(r.ID, "databases.") || strings.HasPrefix(r.ID, "buckets.") {
+				if !served[r.ID] {
+					t.Errorf("%s: no component serves %s", file, r.ID)
+				}
+			}
+		}
+	}
+}

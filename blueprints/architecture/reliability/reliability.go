@@ -32,7 +32,7 @@ func Parallel(parts ...float64) float64 {
 
 // AtLeast gives the availability of n equal parts of which k are needed: the upper tail of the binomial distribution,
 // Σ C(n,i) pⁱ (1−p)ⁿ⁻ⁱ for i from k to n. k ≤ 0 is always available, k > n never.
-// The smaller tail is summed, in ascending terms, so that figures close to 1 keep their digits.
+// The lower tail is summed, which is the small one for availabilities near 1, so that those keep their digits.
 func AtLeast(k, n int, p float64) float64 {
 	switch {
 	case k <= 0:
