@@ -4,6 +4,8 @@ package validate
 import (
 	"context"
 	"time"
+
+	"surety/blueprints"
 )
 
 // State is the outcome of a check.
@@ -34,6 +36,8 @@ type Result struct {
 	Evidence     []Evidence    `json:"evidence,omitempty"`
 	Started      time.Time     `json:"started"`
 	Took         time.Duration `json:"took"` // nanoseconds
+	// Places are where the requirements stand in the spec, in their order; only of what failed or is unproven.
+	Places []blueprints.Position `json:"places,omitempty"`
 }
 
 // Check is a value: something that can be run to judge requirements.

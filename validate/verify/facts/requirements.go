@@ -57,6 +57,9 @@ func (s *Subject) Require(component string, leaves ...string) []string {
 			return known
 		}
 	}
+	if known := s.Known(component); len(known) > 0 {
+		return known // a bucket or a secret without any leaf is itself one requirement
+	}
 	if under := s.under(component); len(under) > 0 {
 		return under[:1]
 	}

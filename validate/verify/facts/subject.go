@@ -61,7 +61,7 @@ type Given struct {
 
 // New joins all facts. It asks nobody anything.
 func New(g Given) *Subject {
-	s := &Subject{Arch: g.Architecture, Capabilities: g.Capabilities, Unread: g.Live.Unread, requirements: g.Architecture.Requirements, known: map[string]bool{}}
+	s := &Subject{Arch: g.Architecture, Capabilities: g.Capabilities, Unread: g.Live.Unread, known: map[string]bool{}}
 	if g.Document != nil {
 		s.requirements = g.Document.Requirements
 	}

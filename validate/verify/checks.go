@@ -1,0 +1,115 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"surety/validate"
+	"surety/validate/verify/facts"
+	"surety/validate/verify/probe"
+)
+
+// The suites. Each is derived from the architecture; none knows a particular spec.
+const (
+	Connectivity = "connectivity"
+	Hosts        = "host"
+	Web          = "http"
+	Databases    = "database"
+	Storage      = "storage"
+	Identity     = "identity"
+)
+
+// Suites are the names of all suites, in the order in which they are reported.
+var Suites = []string{Connectivity, Hosts, Web, Databases, Storage, Identity}
+
+// check is one question: what must be asked of which hosts, and how the answers are judged.
+type check struct {
+	id, suite    string
+	requirements []string
+	asks         []ask
+	// judge gets the answers in the order of asks. It is not called when a host could not be asked: that is unproven.
+	judge func(answers []probe.Outcome) verdict
+	// act is for what is not asked of a host but done from this machine; instead of asks and judge.
+	act func(ctx context.Context) verdict
+	// partial lets judge run though some hosts could not be asked; their outcomes carry the reason as Error.
+	partial bool
+}
+
+// ask is one task for one host.
+type ask struct {
+	host *facts.Host
+	task probe.Task
+}
+
+// verdict is what a check found.
+type verdict struct {
+	state        validate.State
+	summary      string
+	requirements []string // those that are concerned, when not all of the check's
+	evidence     []validate.Evidence
+}
+
+func pass(summary string, evidence ...validate.Evidence) verdict {
+	return verdict{state: validate.Pass, summary: summary, evidence: evidence}
+}
+
+func fail(summary string, evidence ...validate.Evidence) verdict {
+	return verdict{state: validate.Fail, summary: summary, evidence: evidence}
+}
+
+func unproven(reason string, evidence ...validate.Evidence) verdict {
+	return verdict{state: validate.Unproven, summary: reason, evidence: evidence}
+}
+
+// about narrows a verdict to the requirements that it really concerns.
+func (v verdict) about(requirements ...string) verdict {
+	if len(requirements) > 0 {
+		v.requirements = requirements
+	}
+	return v
+}
+
+// saw is shorthand for evidence.
+func saw(what, want, got, from string) validate.Evidence {
+	return validate.Evidence{What: what, Want: want, Got: got, From: from}
+}
+
+// plan derives every check from the architecture. It asks nobody anything, so that the same function says what will be proven
+// before anything is built.
+func plan(s *facts.Subject, only []string) ([]check, error) {
+	for _, name := range only {
+		if !slices.Contains(Suites, name) {
+			return nil, fmt.Errorf("there is no suite %q; there are %s", name, strings.Join(Suites, ", "))
+		}
+	}
+	var checks []check
+	for _, suite := range []struct {
+		name string
+		make func(*facts.Subject) []check
+	}{{Connectivity, connectivity}, {Hosts, hosts}, {Web, web}, {Databases, databases}, {Storage, storage}, {Identity, identity}} {
+		if len(only) > 0 && !slices.Contains(only, suite.name) {
+			continue
+		}
+		made := suite.make(s)
+		for i := range made {
+			made[i].suite = suite.name
+			made[i].requirements = s.Known(made[i].requirements...)
+			if len(made[i].requirements) == 0 {
+				made[i].requirements = s.Require("", "name")
+			}
+		}
+		checks = append(checks, made...)
+	}
+	return checks, nil
+}
+
+// system is the task that every check about a host's own size and distribution shares.
+var system = probe.Task{Kind: probe.KindSystem}
+
+// dial makes a connection task. A refusal is seen at once where the network rejects; where it drops, the wait ends at the timeout.
+func dial(address string, timeout time.Duration) probe.Task {
+	return probe.Task{Kind: probe.KindDial, Timeout: timeout, Dial: &probe.Dial{Address: address}}
+}
