@@ -27,6 +27,8 @@ type expander struct {
 	active      map[*yaml.Node]bool // anchors being expanded, to find one that contains itself
 	inAlias     int
 	aliased     int
+	outer       *yaml.Node // the alias that the spec itself holds, of those being expanded
+	outerPath   string
 	stopped     bool // a bound was hit; reported once
 }
 
@@ -44,13 +46,14 @@ func (x *expander) expand(n *yaml.Node, path string, depth int) *yaml.Node {
 	}
 	if depth > maxDepth {
 		x.stopped = true
+		path, _, _ = strings.Cut(path, "[")
 		x.report(n, path, fmt.Sprintf("is nested more than %d levels deep", maxDepth), "write it flatter; no part of a spec needs more than 6 levels")
 		return nil
 	}
 	if x.inAlias > 0 {
 		if x.aliased++; x.aliased > maxAliased {
 			x.stopped = true
-			x.report(n, path, fmt.Sprintf("aliases expand to more than %d values", maxAliased), aliasedMend)
+			x.report(x.outer, x.outerPath, fmt.Sprintf("aliases expand to more than %d values", maxAliased), aliasedMend)
 			return nil
 		}
 	}
@@ -86,6 +89,9 @@ func (x *expander) alias(n *yaml.Node, path string, depth int) *yaml.Node {
 	if x.active[n.Alias] {
 		x.report(n, path, fmt.Sprintf("the alias *%s contains itself", n.Value), "write the values out")
 		return nil
+	}
+	if x.inAlias == 0 {
+		x.outer, x.outerPath = n, path
 	}
 	x.inAlias++
 	defer func() { x.inAlias-- }()
@@ -179,6 +185,9 @@ func (x *expander) key(n *yaml.Node, path string) (string, bool) {
 	}
 	problem, mend := "", "write a plain word as the key"
 	switch {
+	case n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0:
+		x.report(at, path, "a mapping is used as a key", "templates ({{ … }}) are not filled in: write the value itself")
+		return "", false
 	case n.Kind != yaml.ScalarNode:
 		problem = "a key is a list or a mapping"
 	case n.Value == "":

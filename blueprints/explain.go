@@ -2,7 +2,9 @@ package blueprints
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/xeipuuv/gojsonschema"
@@ -66,11 +68,14 @@ func (v *validator) unknown(path string, at entry, property string) {
 	}
 	free := slices.DeleteFunc(slices.Clone(at.shape.keys), func(k string) bool { return field(at.value, k) != nil })
 	mend := ""
-	if near, ok := Nearest(property, free); ok {
+	if near := synonyms[strings.ToLower(property)]; slices.Contains(free, near) {
+		mend = fmt.Sprintf("did you mean %q?", near)
+		v.doc.markFaulty(join(path, near))
+	} else if near, ok := Nearest(property, free); ok {
 		mend = fmt.Sprintf("did you mean %q?", near)
 		v.doc.markFaulty(join(path, near)) // what is missing because of the slip is not reported again
 	} else if inner := below(at.shape, property); len(inner) > 0 {
-		mend = fmt.Sprintf("it belongs into %s", strings.Join(inner, " or "))
+		mend = fmt.Sprintf("it belongs under %s", strings.Join(inner, " or "))
 	} else if near, ok := Nearest(property, at.shape.keys); ok {
 		mend = fmt.Sprintf("%q is there already; remove this one", near)
 	} else {
@@ -131,6 +136,9 @@ func (v *validator) wrongType(path string, at entry) {
 		mend = "write true or false"
 	case at.shape.is("integer") && at.value.ShortTag() == "!!float":
 		mend = "write a whole number"
+	case strings.HasSuffix(path, ".cpu") && milli.MatchString(at.value.Value):
+		n, _ := strconv.ParseFloat(strings.TrimSuffix(at.value.Value, "m"), 64)
+		mend = fmt.Sprintf("did you mean %s?", strconv.FormatFloat(n/1000, 'f', -1, 64))
 	case (at.shape.is("number") || at.shape.is("integer")) && at.value.ShortTag() == "!!str":
 		mend = "write a number without unit or quotes, as in " + v.assignment(path, at.shape)
 	}
@@ -155,7 +163,7 @@ func (v *validator) malformed(path string, at entry) {
 	case last == "os":
 		v.report(path, shorten(text)+" is not an operating system with its version", "write distribution-version, as in debian-12 or ubuntu-24.04")
 	case last == "package":
-		v.report(path, shorten(text)+" is not the name of a package", "write the name only, as in nginx; its version belongs into version")
+		v.report(path, shorten(text)+" is not the name of a package", "write the name only, as in nginx; its version belongs under version")
 	default:
 		v.report(path, shorten(text)+" does not have the form wanted here", example)
 	}
@@ -175,6 +183,9 @@ func (v *validator) assignment(path string, s *shape) string {
 	}
 	return key + ": " + flow(s.example)
 }
+
+// milli is how Kubernetes writes parts of a processor.
+var milli = regexp.MustCompile(`^[0-9]{1,6}m$`)
 
 func kindOf(n *yaml.Node) string {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,7 +96,10 @@ func (v *validator) validate(tree *yaml.Node) {
 		v.report("", fmt.Sprintf("cannot be judged: %v", err), "this is a fault of surety; please report it with the spec")
 		return
 	}
-	for _, e := range result.Errors() {
+	findings := result.Errors()
+	// Unknown keys first: a misspelt key explains why another is missing.
+	slices.SortStableFunc(findings, func(a, b gojsonschema.ResultError) int { return rank(a) - rank(b) })
+	for _, e := range findings {
 		path := ""
 		n := tree
 		for _, part := range strings.Split(e.Context().String(separator), separator)[1:] {
@@ -108,6 +112,13 @@ func (v *validator) validate(tree *yaml.Node) {
 		}
 		v.explain(path, e)
 	}
+}
+
+func rank(e gojsonschema.ResultError) int {
+	if _, unknown := e.(*gojsonschema.AdditionalPropertyNotAllowedError); unknown {
+		return 0
+	}
+	return 1
 }
 
 // toJSON gives the tree as the values that the schema library reads. A number keeps its digits.

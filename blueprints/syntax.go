@@ -14,7 +14,11 @@ import (
 // checkText judges the file as text, before YAML is read from it, and takes off what YAML need not see.
 func checkText(file string, data []byte) ([]byte, Diagnostics) {
 	finding := func(s Severity, offset int, summary, mend string) Diagnostic {
-		return Diagnostic{Severity: s, Position: position(file, data, offset), Summary: summary, Mend: mend}
+		id := ""
+		if s == Error && offset > 0 {
+			id = enclosing(data, offset)
+		}
+		return Diagnostic{Severity: s, Requirement: id, Position: position(file, data, offset), Summary: summary, Mend: mend}
 	}
 	if len(data) > MaxSize {
 		return nil, Diagnostics{finding(Error, 0, "the file is larger than 1 MiB", "split it into several environments; put large files beside the spec")}
@@ -134,7 +138,11 @@ func syntaxError(file string, text []byte, err error) Diagnostic {
 			break
 		}
 	}
-	start := bytes.LastIndexByte(text[:offset], '\n') + 1
+	start := lineStart(text, offset)
+	if strings.Contains(err.Error(), "did not find expected key") && offset > firstWord(text, start, len(text)) {
+		d.Summary = "this does not belong to the value before it"
+		d.Mend = "put the whole value in quotes, and write two quotes for one inside single quotes"
+	}
 	if indent := text[start : start+len(text[start:])-len(bytes.TrimLeft(text[start:], " \t"))]; bytes.IndexByte(indent, '\t') >= 0 {
 		d.Position = position(file, text, start+bytes.IndexByte(indent, '\t'))
 		d.Summary, d.Mend = "a tab is used for indentation", "indent with spaces, two per level"
