@@ -17,6 +17,7 @@ func TestLosingABackendLosesNoRequest(t *testing.T) {
 	p.await("both healthy", healthy("a", "b"))
 	l := p.load(8, http.MethodGet, http.MethodPut)
 	total, rounds := map[string]int{}, 5
+	l.counts()
 	for range rounds {
 		time.Sleep(200 * time.Millisecond)
 		both := l.counts()
@@ -27,6 +28,7 @@ func TestLosingABackendLosesNoRequest(t *testing.T) {
 		one := l.counts()
 		b.start()
 		p.await("b in", healthy("a", "b"))
+		l.counts()
 		if both["a"] == 0 || both["b"] == 0 || one["a"] == 0 || one["b"] != 0 {
 			t.Errorf("answered with both up: %v; with b gone: %v", both, one)
 		}
