@@ -18,7 +18,7 @@ func (b *builder) balancer(c architecture.Component) {
 		}
 	}
 	inputs := map[string]any{
-		"name": c.Name, "group": c.ID, "network": inNetwork(), "limits": b.limits(c),
+		"name": balancerResource(c.Name), "group": c.ID, "network": inNetwork(), "limits": b.limits(c),
 		"port": c.Balancer.Port, "backends": backends,
 	}
 	if c.Balancer.Health != "" {

@@ -52,15 +52,16 @@ func (b *builder) canServe(c architecture.Component) bool {
 	}
 	installed := b.target.machine().Postgres
 	wanted := c.Database.Version
-	major, _, _ := strings.Cut(wanted, ".")
 	switch {
 	case len(installed) == 0:
 		b.report(blueprints.Error, c.ID+".engine", "no PostgreSQL is installed on this machine", "apt-get install postgresql")
 		return false
-	case wanted != "" && !slices.Contains(installed, major):
+	case wanted != "" && !slices.ContainsFunc(installed, func(v string) bool { return v == wanted || strings.HasPrefix(v, wanted+".") }):
+		major, _, _ := strings.Cut(wanted, ".")
+		newest, _, _ := strings.Cut(installed[0], ".")
 		b.report(blueprints.Error, c.ID+".version",
 			fmt.Sprintf("PostgreSQL %s is not installed on this machine, which has %s", wanted, strings.Join(installed, ", ")),
-			fmt.Sprintf("apt-get install postgresql-%s, or ask for version %q", major, installed[len(installed)-1]))
+			fmt.Sprintf("apt-get install postgresql-%s, or ask for version %q", major, newest))
 		return false
 	}
 	return true

@@ -19,7 +19,7 @@ const gibibyte = 1 << 30
 func testTarget() *Target {
 	return New(Options{
 		Dir: "/environment", SpecDir: "/spec",
-		Machine: &Machine{OS: "debian-12", Postgres: []string{"13", "15"}, CPUs: 2, Memory: 8 * gibibyte},
+		Machine: &Machine{OS: "debian-12", Postgres: []string{"15.18", "13.9"}, CPUs: 2, Memory: 8 * gibibyte},
 		Digest:  func(path string) (string, error) { return "sum of " + filepath.Base(path), nil },
 	})
 }
@@ -46,7 +46,7 @@ func reader() architecture.Architecture {
 					Runs: blueprints.Software{Program: "bin/miniflux", Command: []string{"miniflux"}, Port: 8080, Health: "/healthcheck"},
 					Env: map[string]string{
 						"DATABASE_URL": "${databases.main.url}?sslmode=disable", "PASSWORD": "${secrets.admin}", "PLAIN": "x",
-						"STORE": "${buckets.media.endpoint}/${buckets.media.name}", "KEY": "${ buckets.media.secretKey }",
+						"STORE": "${buckets.media.endpoint}/${buckets.media.name}", "KEY": "${buckets.media.secretKey}", "LITERAL": "$${HOME}", "ME": "${self.name}/${self.instance}",
 					}}},
 			{ID: "balancers.web", Kind: architecture.KindBalancer, Name: "web", Instances: 1, Size: size,
 				Requirements: []string{"servers.web.public"},
@@ -121,6 +121,7 @@ func TestReferencesBecomeOutputs(t *testing.T) {
 		"PLAIN":        "x",
 		"STORE": stacks.Join{stacks.Ref{Resource: "object-store", Property: "endpoint"}, "/",
 			stacks.Ref{Resource: "bucket-media", Property: "name"}},
+		"LITERAL": "${HOME}", "ME": "web-0/0",
 		"KEY": stacks.Ref{Resource: "grant-web-media", Property: "secretKey"},
 	}
 	if !reflect.DeepEqual(env, want) {
@@ -175,13 +176,14 @@ func TestWhatCannotBeGivenIsSaid(t *testing.T) {
 	}{
 		{"other system", func(a *architecture.Architecture) { server(a).OS = "ubuntu-24.04" }, blueprints.Warning, "servers.web.os", "debian-12", ""},
 		{"other engine", func(a *architecture.Architecture) { database(a).Engine = "mariadb" }, blueprints.Error, "databases.main.engine", "mariadb", "postgres"},
-		{"version not installed", func(a *architecture.Architecture) { database(a).Version = "16.2" }, blueprints.Error, "databases.main.version", "13, 15", "apt-get install postgresql-16"},
+		{"version not installed", func(a *architecture.Architecture) { database(a).Version = "16.2" }, blueprints.Error, "databases.main.version", "15.18, 13.9", "apt-get install postgresql-16"},
 		{"more CPUs than there are", func(a *architecture.Architecture) { a.Components[2].Size.CPU = 3 }, blueprints.Warning, "servers.web.size.cpu", "3 CPUs", ""},
 		{"more memory than there is", func(a *architecture.Architecture) { a.Components[1].Size.Memory = 9 * gibibyte }, blueprints.Warning, "databases.main.size.memory", "9216 MiB", ""},
 		{"unused database", func(a *architecture.Architecture) { server(a).Env["X"] = "${databases.other.url}" }, blueprints.Error, "servers.web.env.X", "not used", "servers.web.uses"},
-		{"unknown property", func(a *architecture.Architecture) { server(a).Env["X"] = "${databases.main.uri}" }, blueprints.Error, "servers.web.env.X", `no "uri"`, "url"},
+		{"unknown property", func(a *architecture.Architecture) { server(a).Env["X"] = "${databases.main.uri}" }, blueprints.Error, "servers.web.env.X", `unknown attribute "uri"`, "url"},
 		{"unknown secret", func(a *architecture.Architecture) { server(a).Env["X"] = "${secrets.amdin}" }, blueprints.Error, "servers.web.env.X", "no such secret", ""},
-		{"open reference", func(a *architecture.Architecture) { server(a).Env["X"] = "a${secrets.admin" }, blueprints.Error, "servers.web.env.X", "does not end", "}"},
+		{"open reference", func(a *architecture.Architecture) { server(a).Env["X"] = "a${secrets.admin" }, blueprints.Error, "servers.web.env.X", "is not closed", "}"},
+		{"own address", func(a *architecture.Architecture) { server(a).Env["X"] = "${self.address}" }, blueprints.Error, "servers.web.env.X", "chooses", "${self.name}"},
 		{"host name taken", func(a *architecture.Architecture) { a.Components[2].Name = "main" }, blueprints.Error, "servers.web", "main-0", "rename"},
 	}
 	for _, c := range cases {

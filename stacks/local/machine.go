@@ -9,15 +9,16 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
+
+	"surety/stacks/local/postgres"
 )
 
 // Machine is what a machine offers to the hosts that are built on it.
 type Machine struct {
 	OS       string          // distribution and version, as "debian-12"
-	Postgres []string        // major versions of PostgreSQL that are installed, oldest first
+	Postgres []string        // full versions of PostgreSQL that are installed, newest first
 	CPUs     int             // cores
 	Memory   int64           // bytes
 	Enforced map[string]bool // limits that the kernel holds here: cpu, memory, disk, pids
@@ -27,7 +28,7 @@ type Machine struct {
 func ThisMachine() Machine {
 	return Machine{
 		OS:       machineOS("/etc/os-release"),
-		Postgres: installedPostgres("/usr/lib/postgresql"),
+		Postgres: postgres.Installed(),
 		CPUs:     runtime.NumCPU(),
 		Memory:   totalMemory("/proc/meminfo"),
 		Enforced: enforced("/proc/self/cgroup", "/sys/fs/cgroup", os.Geteuid()),
@@ -49,24 +50,6 @@ func machineOS(path string) string {
 		return ""
 	}
 	return strings.TrimSuffix(fields["ID"]+"-"+fields["VERSION_ID"], "-")
-}
-
-// installedPostgres lists the major versions with a server program, in the layout of Debian's packages.
-func installedPostgres(root string) []string {
-	found, err := filepath.Glob(filepath.Join(root, "*", "bin", "postgres"))
-	if err != nil {
-		return nil
-	}
-	var versions []string
-	for _, path := range found {
-		versions = append(versions, filepath.Base(filepath.Dir(filepath.Dir(path))))
-	}
-	slices.SortFunc(versions, func(a, b string) int {
-		x, _ := strconv.Atoi(a)
-		y, _ := strconv.Atoi(b)
-		return x - y
-	})
-	return versions
 }
 
 // totalMemory reads MemTotal, in bytes.

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 )
 
@@ -32,17 +31,6 @@ func TestMachineOS(t *testing.T) {
 	}
 	if got := machineOS(filepath.Join(t.TempDir(), "none")); got != "" {
 		t.Errorf("a machine without the file is %q, want unknown", got)
-	}
-}
-
-func TestInstalledPostgresIsOrderedByNumber(t *testing.T) {
-	root := t.TempDir()
-	for _, version := range []string{"9", "15", "13"} {
-		write(t, filepath.Join(root, version, "bin", "postgres"), "")
-	}
-	write(t, filepath.Join(root, "16", "bin", "psql"), "") // a client only
-	if got := installedPostgres(root); !slices.Equal(got, []string{"9", "13", "15"}) {
-		t.Errorf("got %v", got)
 	}
 }
 

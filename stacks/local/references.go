@@ -1,9 +1,10 @@
 package local
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"surety/blueprints"
@@ -11,46 +12,52 @@ import (
 	"surety/stacks"
 )
 
-// reference matches ${path} in a value that the author wrote.
-var reference = regexp.MustCompile(`\$\{([^}]*)\}`)
-
-// Properties that a reference can name, by section of the spec, with the output of the resource that holds each.
+// Outputs that stand for the attributes a reference can name, by section; see blueprints.Attributes for what they mean.
 var (
-	databaseProperties = map[string]string{
-		"url": "url", "host": "address", "address": "address", "port": "port", "user": "user", "password": "password",
-		"name": "database", "database": "database",
+	databaseOutputs = map[string]string{
+		"url": "url", "host": "address", "port": "port", "user": "user", "password": "password", "name": "database",
 	}
-	bucketProperties   = map[string]string{"endpoint": "endpoint", "region": "region", "address": "address", "host": "address", "port": "port"}
-	grantProperties    = map[string]string{"accessKey": "accessKey", "secretKey": "secretKey"}
-	balancerProperties = map[string]string{"url": "url", "host": "address", "address": "address", "port": "port"}
+	storeOutputs    = map[string]string{"endpoint": "endpoint", "region": "region"}
+	grantOutputs    = map[string]string{"accessKey": "accessKey", "secretKey": "secretKey"}
+	balancerOutputs = map[string]string{"url": "url", "host": "address", "port": "port"}
 )
+
+// site is where a value stands: on which host of which group.
+type site struct {
+	server   architecture.Component
+	instance int
+}
+
+// hostName is the name of the host.
+func (s site) hostName() string { return fmt.Sprintf("%s-%d", s.server.Name, s.instance) }
 
 // resolve turns a value with references into one that the engine can resolve: a string, a Ref or a Join. What cannot be
 // resolved is reported under the requirement and leaves nothing of itself in the value, because software would take it literally.
-func (b *builder) resolve(server architecture.Component, requirement, value string) any {
+func (b *builder) resolve(at site, requirement, value string) any {
+	var found []any
+	marked, err := blueprints.Expand(value, func(r blueprints.Reference) (string, error) {
+		part, problem, mend := b.lookup(at, r)
+		if problem != "" {
+			b.report(blueprints.Error, requirement, fmt.Sprintf("%s: %s", r.Text, problem), mend)
+			part = ""
+		}
+		found = append(found, part)
+		return "\x00", nil // no text that a person wrote holds it
+	})
+	if err != nil {
+		summary, mend := err.Error(), ""
+		if wrong := (*blueprints.ReferenceError)(nil); errors.As(err, &wrong) {
+			summary, mend = wrong.Text+" "+wrong.Problem, wrong.Mend
+		}
+		b.report(blueprints.Error, requirement, summary, mend)
+		return ""
+	}
 	var parts stacks.Join
-	for {
-		at := reference.FindStringSubmatchIndex(value)
-		if at == nil {
-			break
+	for i, literal := range strings.Split(marked, "\x00") {
+		if i > 0 && i <= len(found) {
+			parts = appendPart(parts, found[i-1])
 		}
-		path := strings.TrimSpace(value[at[2]:at[3]])
-		if at[0] > 0 {
-			parts = append(parts, value[:at[0]])
-		}
-		if part, problem, mend := b.lookup(server, path); problem != "" {
-			b.report(blueprints.Error, requirement, fmt.Sprintf("${%s}: %s", path, problem), mend)
-		} else {
-			parts = append(parts, part)
-		}
-		value = value[at[1]:]
-	}
-	if strings.Contains(value, "${") {
-		b.report(blueprints.Error, requirement, "a reference begins with ${ and does not end", "close it with }")
-		value = strings.ReplaceAll(value, "${", "")
-	}
-	if value != "" {
-		parts = append(parts, value)
+		parts = appendPart(parts, literal)
 	}
 	switch len(parts) {
 	case 0:
@@ -61,51 +68,79 @@ func (b *builder) resolve(server architecture.Component, requirement, value stri
 	return parts
 }
 
-// lookup finds what a reference stands for, a string or a Ref, or says what is wrong with it and how to mend it.
-func (b *builder) lookup(server architecture.Component, path string) (part any, problem, mend string) {
-	fields := strings.Split(path, ".")
-	if len(fields) == 2 && fields[0] == "secrets" {
-		if !b.has("secret-" + fields[1]) {
-			return nil, "no such secret", "add it under secrets"
+// appendPart adds a part, joining strings that stand side by side.
+func appendPart(parts stacks.Join, part any) stacks.Join {
+	text, literal := part.(string)
+	if !literal {
+		return append(parts, part)
+	}
+	if text == "" {
+		return parts
+	}
+	if last := len(parts) - 1; last >= 0 {
+		if before, ok := parts[last].(string); ok {
+			parts[last] = before + text
+			return parts
 		}
-		return stacks.Ref{Resource: "secret-" + fields[1], Property: "value"}, "", ""
 	}
-	if len(fields) != 3 {
-		return nil, "not a reference", "write databases.NAME.url, buckets.NAME.endpoint, servers.NAME.url or secrets.NAME"
-	}
-	section, name, property := fields[0], fields[1], fields[2]
-	used := section + "." + name
-	if section == "servers" {
-		used = "balancers." + name // a group answers through its balancer
-	}
-	target, there := b.components[used]
-	if !there || !slices.Contains(server.Server.Uses, used) {
-		return nil, section + "." + name + " is not used by " + server.ID, fmt.Sprintf("add %s.%s to %s.uses", section, name, server.ID)
-	}
-	switch section {
-	case "databases":
-		return outputOf(databaseResource(name), databaseProperties, property)
-	case "servers":
-		return outputOf(balancerResource(name), balancerProperties, property)
-	case "buckets":
-		return b.bucketProperty(server, target, property)
-	}
-	return nil, "nothing can be referred to there", "refer to databases, buckets, servers or secrets"
+	return append(parts, text)
 }
 
-// bucketProperty looks in the bucket, the object store that serves it, and the grant that lets this server group in.
-func (b *builder) bucketProperty(server, bucket architecture.Component, name string) (any, string, string) {
-	if name == "name" || name == "bucket" {
+// lookup finds what a reference stands for, a string or a Ref, or says what is wrong with it and how to mend it.
+func (b *builder) lookup(at site, r blueprints.Reference) (part any, problem, mend string) {
+	switch r.Section {
+	case "self":
+		return self(at, r.Attribute)
+	case "secrets":
+		if !b.has("secret-" + r.Name) {
+			return nil, "no such secret", "add it under secrets"
+		}
+		return stacks.Ref{Resource: "secret-" + r.Name, Property: "value"}, "", ""
+	}
+	used := r.Component()
+	if r.Section == "servers" {
+		used = "balancers." + r.Name // a group answers through its balancer
+	}
+	target, there := b.components[used]
+	if !there || !slices.Contains(at.server.Server.Uses, used) {
+		return nil, r.Component() + " is not used by " + at.server.ID, fmt.Sprintf("add %s to %s.uses", r.Component(), at.server.ID)
+	}
+	switch r.Section {
+	case "databases":
+		return outputOf(databaseResource(r.Name), databaseOutputs, r.Attribute)
+	case "servers":
+		return outputOf(balancerResource(r.Name), balancerOutputs, r.Attribute)
+	case "buckets":
+		return b.bucketAttribute(at.server, target, r.Attribute)
+	}
+	return nil, "nothing can be referred to there", "refer to databases, buckets, servers, secrets or self"
+}
+
+// self gives what a host knows of itself before it stands. Its address is not among that: the control plane chooses it.
+func self(at site, attribute string) (any, string, string) {
+	switch attribute {
+	case "name":
+		return at.hostName(), "", ""
+	case "instance":
+		return strconv.Itoa(at.instance), "", ""
+	}
+	return nil, "the local target chooses a host's address when it makes the host",
+		"use ${self.name}, which every host of the environment resolves, or 0.0.0.0 to listen"
+}
+
+// bucketAttribute looks in the bucket, the object store that serves it, and the grant that lets this server group in.
+func (b *builder) bucketAttribute(server, bucket architecture.Component, name string) (any, string, string) {
+	if name == "name" {
 		return stacks.Ref{Resource: bucketResource(bucket.Name), Property: "name"}, "", ""
 	}
-	if output, ok := grantProperties[name]; ok {
+	if output, ok := grantOutputs[name]; ok {
 		grant, ok := b.grant(server.ID, bucket.ID)
 		if !ok {
 			return nil, "no grant lets " + server.ID + " into " + bucket.ID, fmt.Sprintf("add %s to %s.uses", bucket.ID, server.ID)
 		}
 		return stacks.Ref{Resource: grant, Property: output}, "", ""
 	}
-	return outputOf(storeName, bucketProperties, name)
+	return outputOf(storeName, storeOutputs, name)
 }
 
 // outputOf gives a Ref to an output that references may name.

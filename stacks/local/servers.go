@@ -6,7 +6,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"surety/blueprints"
 	"surety/blueprints/architecture"
@@ -26,8 +25,8 @@ func (b *builder) servers(c architecture.Component) {
 	}
 	before := ""
 	for i := range c.Instances {
-		inputs := b.software(c)
-		name := fmt.Sprintf("%s-%d", c.Name, i)
+		at := site{c, i}
+		inputs, name := b.software(at), at.hostName()
 		inputs["name"], inputs["group"], inputs["network"], inputs["limits"] = name, c.ID, inNetwork(), b.limits(c)
 		r := stacks.Resource{
 			Name: "server-" + name, Type: TypeServer, Inputs: inputs,
@@ -42,16 +41,16 @@ func (b *builder) servers(c architecture.Component) {
 }
 
 // software says what runs on each host of a group.
-func (b *builder) software(c architecture.Component) map[string]any {
-	runs := c.Server.Runs
+func (b *builder) software(at site) map[string]any {
+	c, runs := at.server, at.server.Server.Runs
 	inputs := map[string]any{}
-	if c.Server.OS != "" {
-		inputs["os"] = c.Server.OS
+	if offered := b.target.machine().OS; offered != "" {
+		inputs["os"] = offered // which may not be what was asked for: that is reported
 	}
 	if len(runs.Command) > 0 {
 		command := make([]any, len(runs.Command))
 		for i, word := range runs.Command {
-			command[i] = b.resolve(c, c.ID+".runs.command", word)
+			command[i] = b.resolve(at, c.ID+".runs.command", word)
 		}
 		inputs["command"] = command
 	}
@@ -73,7 +72,7 @@ func (b *builder) software(c architecture.Component) map[string]any {
 		}
 		resolved := map[string]any{}
 		for _, key := range slices.Sorted(maps.Keys(values)) {
-			resolved[key] = b.resolve(c, c.ID+"."+name+"."+key, values[key])
+			resolved[key] = b.resolve(at, c.ID+"."+name+"."+key, values[key])
 		}
 		inputs[name] = resolved
 	}
@@ -120,19 +119,29 @@ func (b *builder) resourcesOf(server architecture.Component, used string) []stri
 
 // hostNames reports components whose hosts would have the same name: servers.main and databases.main both want a main-0.
 func (b *builder) hostNames() {
-	owner := map[string]string{}
+	owner := map[string]string{storeName: storeGroup, "outside": architecture.Internet}
 	for _, c := range b.arch.Components {
-		if c.Kind != architecture.KindServer && c.Kind != architecture.KindDatabase {
-			continue
-		}
-		for i := range c.Instances {
-			name := fmt.Sprintf("%s-%d", c.Name, i)
+		for _, name := range hostsOf(c) {
 			if first, taken := owner[name]; taken {
-				b.report(blueprints.Error, c.ID, fmt.Sprintf("its host %s would have the name of a host of %s", name, first),
-					"rename one of the two: "+strings.Join([]string{first, c.ID}, ", "))
+				b.report(blueprints.Error, c.ID, fmt.Sprintf("its host %s would have the name of a host of %s", name, first), "rename it")
 				break
 			}
 			owner[name] = c.ID
 		}
 	}
+}
+
+// hostsOf lists the names of a component's hosts. Buckets share the object store's.
+func hostsOf(c architecture.Component) []string {
+	switch c.Kind {
+	case architecture.KindServer, architecture.KindDatabase:
+		names := make([]string, c.Instances)
+		for i := range names {
+			names[i] = fmt.Sprintf("%s-%d", c.Name, i)
+		}
+		return names
+	case architecture.KindBalancer:
+		return []string{balancerResource(c.Name)}
+	}
+	return nil
 }

@@ -42,7 +42,7 @@ func (b *builder) storage() {
 		Name: storeName,
 		Type: TypeObjectStore,
 		Inputs: map[string]any{
-			"name": "store", "group": storeGroup, "network": inNetwork(),
+			"name": storeName, "group": storeGroup, "network": inNetwork(),
 			"limits": map[string]any{"cpu": storeCPU, "memory": storeMemory, "disk": int(disk)},
 		},
 		DependsOn:           []string{groupResource(storeGroup)},
