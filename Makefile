@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 MINIFLUX := 2.2.10
 
-.PHONY: help build demo test unit lint fuzz bench clean
+.PHONY: help build demo test unit lint fuzz bench crash clean
 help: ## Say what there is to run
 	@awk -F ':.*## ' '/^[a-z][a-z\/.-]*:.*## / { printf "  %-28s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -33,8 +33,11 @@ lint: ## Check formatting and vet; golangci-lint too when it is installed
 fuzz: ## Fuzz the spec loader for 10 minutes
 	go test ./validate -run '^$$' -fuzz FuzzParse -fuzztime 10m
 
-bench: build ## Time whole commands and write docs/figures.md
-	$(SUDO) ./scripts/bench
+bench: build examples/reader/bin/miniflux ## Time whole commands and write docs/figures.md
+	$(SUDO) go run ./scripts/figures > docs/figures.md
 
 clean: ## Remove what was built
 	rm -rf bin examples/reader/bin
+
+crash: examples/reader/bin/miniflux ## Kill the command and the daemon at 30 seeded points each: the long campaign
+	$(SUDO) go test ./internal/endtoend -run 'TestKilled' -points 30 -timeout 60m -v

@@ -46,6 +46,15 @@ type Deployed struct {
 	Outputs map[string]any `json:"outputs"`
 }
 
+// Observation is what a target's control plane reads back from the real world, as against what the state remembers.
+type Observation struct {
+	// Resources are by Graph name. What no Graph knows, as a rule that somebody added by hand, has a name of another form.
+	// Secret values are left out.
+	Resources map[string]Deployed
+	// Unread says for a resource or for "*" why it could not be read back: it is not known, which is not the same as gone.
+	Unread map[string]string
+}
+
 // Command is a program to run on a host.
 type Command struct {
 	Args           []string

@@ -1,0 +1,92 @@
+// Package releases keeps what was released, when, why and with which proof, and puts an earlier release back.
+//
+// A release is the unit a person thinks in: the spec, the Graph that was built from it, what the engine did, what was
+// measured and how each requirement ended. Records are append-only and form a hash chain, so that a record that was
+// changed or dropped is noticed.
+package releases
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"surety/stacks"
+	"surety/stacks/engine"
+)
+
+// State is how a release ended.
+type State string
+
+// States of a release.
+const (
+	Kept       State = "kept"        // it serves, or served until the next one
+	RolledBack State = "rolled back" // it failed, and the release before it was put back
+	Failed     State = "failed"      // it failed, and there was none to put back or that failed too
+	Destroyed  State = "destroyed"   // not a release: the environment was removed at this point of the history
+)
+
+// Record is one release. It holds no secret: Graph and Plan carry secrets as references, and Verdict never quotes one.
+type Record struct {
+	Number  int            `json:"number"` // counts from 1, without gaps
+	Made    time.Time      `json:"made"`
+	Took    time.Duration  `json:"took"`
+	Cause   string         `json:"cause"` // "up", "rollback to 3"
+	By      string         `json:"by"`    // user@host
+	Tool    string         `json:"tool"`  // version of surety
+	State   State          `json:"state"`
+	Reason  string         `json:"reason,omitempty"` // why it was not kept
+	File    string         `json:"file"`             // of the spec, as named by the user
+	Spec    string         `json:"spec"`             // its text
+	Graph   stacks.Graph   `json:"graph"`
+	Changes engine.Outcome `json:"changes"` // what the engine did to bring it about
+	Verdict Verdict        `json:"verdict"`
+	// Fingerprint names the machine and software that it was measured on.
+	Fingerprint map[string]string `json:"fingerprint,omitempty"`
+	// Service is what a caller at the entry points saw while the release was made.
+	Service *Service `json:"service,omitempty"`
+	// Back is the return to the release before, when there was one.
+	Back *Back `json:"back,omitempty"`
+
+	Previous string `json:"previous"` // hash of the record before; empty for the first
+	Hash     string `json:"hash"`     // SHA-256 over this record with an empty hash
+}
+
+// Verdict is what verification found.
+type Verdict struct {
+	Met      int `json:"met"`
+	Breached int `json:"breached"`
+	Unproven int `json:"unproven"`
+	// Breaches are the IDs of the breached requirements.
+	Breaches []string        `json:"breaches,omitempty"`
+	Results  json.RawMessage `json:"results,omitempty"` // as written by validate
+	Ledger   json.RawMessage `json:"ledger,omitempty"`
+}
+
+// Back tells how the release before was put back.
+type Back struct {
+	To      int           `json:"to"`
+	Took    time.Duration `json:"took"`
+	Verdict Verdict       `json:"verdict"`
+	Problem string        `json:"problem,omitempty"` // why it did not succeed
+}
+
+// seal gives the record its place in the chain.
+func (r *Record) seal(previous string) error {
+	r.Previous, r.Hash = previous, ""
+	hash, err := r.digest()
+	r.Hash = hash
+	return err
+}
+
+// digest computes what Hash must be.
+func (r Record) digest() (string, error) {
+	r.Hash = ""
+	text, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("encode release %d: %w", r.Number, err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}

@@ -1,0 +1,154 @@
+package releases
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Store keeps release records in a folder, one file each, never rewritten.
+type Store struct{ dir string }
+
+// NewStore gives the store in dir, which need not exist yet.
+func NewStore(dir string) *Store { return &Store{dir} }
+
+// ErrTampered says that the records are not the ones that were written.
+var ErrTampered = errors.New("release records were changed after they were written")
+
+// All reads every record, oldest first, and checks the chain. A record that was changed, dropped or put in between
+// gives an error that wraps ErrTampered and names it; the records before it are returned.
+func (s *Store) All() ([]Record, error) {
+	names, err := s.names()
+	if err != nil {
+		return nil, err
+	}
+	var records []Record
+	previous := ""
+	for i, name := range names {
+		record, err := s.read(name)
+		if err != nil {
+			return records, err
+		}
+		want, err := record.digest()
+		if err != nil {
+			return records, err
+		}
+		switch {
+		case record.Hash != want:
+			return records, fmt.Errorf("%s: its content does not match its hash: %w", filepath.Join(s.dir, name), ErrTampered)
+		case name != fileName(i+1) || record.Number != i+1:
+			return records, fmt.Errorf("%s: release %d is missing: %w", s.dir, i+1, ErrTampered)
+		case record.Previous != previous:
+			return records, fmt.Errorf("%s: it does not follow the record before it: %w", filepath.Join(s.dir, name), ErrTampered)
+		}
+		previous = record.Hash
+		records = append(records, record)
+	}
+	return records, nil
+}
+
+// Current gives the release that serves: the newest kept one since the environment was last destroyed; nil when there is none.
+func Current(records []Record) *Record {
+	for _, r := range slices.Backward(records) {
+		switch r.State {
+		case Destroyed:
+			return nil
+		case Kept:
+			return &r
+		}
+	}
+	return nil
+}
+
+// Append gives the record its number and place in the chain and writes it durably. Of two writers at once, one gets an error.
+func (s *Store) Append(r *Record) error {
+	records, err := s.All()
+	if err != nil {
+		return err
+	}
+	previous := ""
+	if n := len(records); n > 0 {
+		previous = records[n-1].Hash
+	}
+	r.Number = len(records) + 1
+	if err := r.seal(previous); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return fmt.Errorf("encode release %d: %w", r.Number, err)
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return fmt.Errorf("keep release %d: %w", r.Number, err)
+	}
+	if err := writeOnce(s.dir, fileName(r.Number), append(text, '\n')); err != nil {
+		return fmt.Errorf("keep release %d: %w", r.Number, err)
+	}
+	return nil
+}
+
+// names lists the record files in order.
+func (s *Store) names() ([]string, error) {
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read releases: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".json") {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func (s *Store) read(name string) (Record, error) {
+	path := filepath.Join(s.dir, name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Record{}, fmt.Errorf("read release: %w", err)
+	}
+	var record Record
+	if err := json.Unmarshal(text, &record); err != nil {
+		return Record{}, fmt.Errorf("%s: %w (%w)", path, ErrTampered, err)
+	}
+	return record, nil
+}
+
+func fileName(number int) string { return fmt.Sprintf("%04d.json", number) }
+
+// writeOnce writes a file that must not exist yet, so that after a power cut it is there whole or not at all.
+func writeOnce(dir, name string, text []byte) error {
+	f, err := os.CreateTemp(dir, "."+name+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), filepath.Join(dir, name)); err != nil { // unlike a rename, a link refuses to replace
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Before gives the last kept release before the given one, since the environment was last destroyed; nil when there is none.
+func Before(records []Record, r *Record) *Record { return Current(records[:r.Number-1]) }
