@@ -6,9 +6,11 @@
 package releases
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,6 +31,9 @@ const (
 
 // Record is one release. It holds no secret: Graph and Plan carry secrets as references, and Verdict never quotes one.
 type Record struct {
+	Hash     string `json:"hash"`     // SHA-256 over the text of this record with an empty hash; first, so that it is found first
+	Previous string `json:"previous"` // hash of the record before; empty for the first
+
 	Number  int            `json:"number"` // counts from 1, without gaps
 	Made    time.Time      `json:"made"`
 	Took    time.Duration  `json:"took"`
@@ -48,9 +53,6 @@ type Record struct {
 	Service *Service `json:"service,omitempty"`
 	// Back is the return to the release before, when there was one.
 	Back *Back `json:"back,omitempty"`
-
-	Previous string `json:"previous"` // hash of the record before; empty for the first
-	Hash     string `json:"hash"`     // SHA-256 over this record with an empty hash
 }
 
 // Verdict is what verification found.
@@ -72,21 +74,37 @@ type Back struct {
 	Problem string        `json:"problem,omitempty"` // why it did not succeed
 }
 
-// seal gives the record its place in the chain.
-func (r *Record) seal(previous string) error {
+// encode gives the text of the record's file, with its hash in it.
+func (r *Record) encode(previous string) ([]byte, error) {
 	r.Previous, r.Hash = previous, ""
-	hash, err := r.digest()
-	r.Hash = hash
-	return err
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("encode release %d: %w", r.Number, err)
+	}
+	text = append(text, '\n')
+	r.Hash = digest(text)
+	return bytes.Replace(text, []byte(emptyHash), []byte(hashField(r.Hash)), 1), nil
 }
 
-// digest computes what Hash must be.
-func (r Record) digest() (string, error) {
-	r.Hash = ""
-	text, err := json.Marshal(r)
-	if err != nil {
-		return "", fmt.Errorf("encode release %d: %w", r.Number, err)
+// decode reads a record and checks that its text is, to the byte, the one that was written. The text counts and not its
+// meaning, so that a later version of this tool, which knows more fields, still finds old records whole.
+func decode(text []byte) (Record, error) {
+	var r Record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return r, err
 	}
+	bare := bytes.Replace(text, []byte(hashField(r.Hash)), []byte(emptyHash), 1)
+	if r.Hash == "" || digest(bare) != r.Hash {
+		return r, errors.New("its content does not match its hash")
+	}
+	return r, nil
+}
+
+const emptyHash = `"hash": ""`
+
+func hashField(hash string) string { return `"hash": "` + hash + `"` }
+
+func digest(text []byte) string {
 	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum[:])
 }

@@ -1,7 +1,6 @@
 package releases
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,13 +33,7 @@ func (s *Store) All() ([]Record, error) {
 		if err != nil {
 			return records, err
 		}
-		want, err := record.digest()
-		if err != nil {
-			return records, err
-		}
 		switch {
-		case record.Hash != want:
-			return records, fmt.Errorf("%s: its content does not match its hash: %w", filepath.Join(s.dir, name), ErrTampered)
 		case name != fileName(i+1) || record.Number != i+1:
 			return records, fmt.Errorf("%s: release %d is missing: %w", s.dir, i+1, ErrTampered)
 		case record.Previous != previous:
@@ -76,17 +69,14 @@ func (s *Store) Append(r *Record) error {
 		previous = records[n-1].Hash
 	}
 	r.Number = len(records) + 1
-	if err := r.seal(previous); err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(r, "", " ")
+	text, err := r.encode(previous)
 	if err != nil {
-		return fmt.Errorf("encode release %d: %w", r.Number, err)
+		return err
 	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("keep release %d: %w", r.Number, err)
 	}
-	if err := writeOnce(s.dir, fileName(r.Number), append(text, '\n')); err != nil {
+	if err := writeOnce(s.dir, fileName(r.Number), text); err != nil {
 		return fmt.Errorf("keep release %d: %w", r.Number, err)
 	}
 	return nil
@@ -117,9 +107,9 @@ func (s *Store) read(name string) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("read release: %w", err)
 	}
-	var record Record
-	if err := json.Unmarshal(text, &record); err != nil {
-		return Record{}, fmt.Errorf("%s: %w (%w)", path, ErrTampered, err)
+	record, err := decode(text)
+	if err != nil {
+		return Record{}, fmt.Errorf("%s: %w: %w", path, ErrTampered, err)
 	}
 	return record, nil
 }

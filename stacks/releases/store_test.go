@@ -75,9 +75,6 @@ func TestTamperingIsNoticed(t *testing.T) {
 	for i := range text {
 		changed := bytes.Clone(text)
 		changed[i] ^= 1
-		if bytes.EqualFold(bytes.Join(bytes.Fields(changed), nil), bytes.Join(bytes.Fields(text), nil)) {
-			continue // white space, or the case of a hexadecimal digit or key: the same content
-		}
 		if err := os.WriteFile(path, changed, 0o600); err != nil {
 			t.Fatal(err)
 		}
