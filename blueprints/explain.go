@@ -34,9 +34,9 @@ func (v *validator) explain(path string, e gojsonschema.ResultError) {
 	case *gojsonschema.ItemsMustBeUniqueError:
 		j, _ := e.Details()["j"].(int)
 		p := element(path, j)
-		v.report(p, flow(at.value.Content[j])+" is listed twice", "remove one of the two")
+		v.report(p, cut(flow(at.value.Content[j]))+" is listed twice", "remove one of the two")
 	case *gojsonschema.NumberGTEError, *gojsonschema.NumberLTEError, *gojsonschema.NumberGTError, *gojsonschema.NumberLTError:
-		v.report(path, fmt.Sprintf("%s is out of range", at.value.Value), "write a number "+at.shape.limits())
+		v.report(path, cut(at.value.Value)+" is out of range", "write a number "+at.shape.limits())
 	case *gojsonschema.ArrayMinItemsError:
 		v.report(path, "the list is empty", "write "+v.assignment(path, at.shape))
 	case *gojsonschema.StringLengthGTEError:
@@ -129,9 +129,9 @@ func (v *validator) wrongType(path string, at entry) {
 	mend := "write " + v.assignment(path, at.shape)
 	switch {
 	case at.shape.is("string") && at.value.Kind == yaml.ScalarNode:
-		mend = fmt.Sprintf("put it in quotes: %q", at.value.Value)
+		mend = "put it in quotes: "+shorten(at.value.Value)
 	case at.shape.is("array") && at.value.Kind == yaml.ScalarNode:
-		mend = fmt.Sprintf("write it as a list: [%s]", flow(at.value))
+		mend = fmt.Sprintf("write it as a list: [%s]", cut(flow(at.value)))
 	case at.shape.is("boolean"):
 		mend = "write true or false"
 	case at.shape.is("integer") && at.value.ShortTag() == "!!float":
@@ -159,7 +159,7 @@ func (v *validator) malformed(path string, at entry) {
 	case at.shape.definition == "version":
 		v.report(path, shorten(text)+" is not a version", `write digits and dots, as in "15" or "2.8"; leave it out when any version will do`)
 	case last == "health":
-		v.report(path, shorten(text)+" is not a path", fmt.Sprintf("begin it with /, as in health: %s", "/"+strings.TrimLeft(strings.ReplaceAll(text, " ", ""), "/")))
+		v.report(path, shorten(text)+" is not a path", fmt.Sprintf("begin it with /, as in health: %s", "/"+cut(strings.TrimLeft(strings.Join(strings.Fields(text), ""), "/"))))
 	case last == "os":
 		v.report(path, shorten(text)+" is not an operating system with its version", "write distribution-version, as in debian-12 or ubuntu-24.04")
 	case last == "package":
@@ -194,9 +194,9 @@ func kindOf(n *yaml.Node) string {
 	case n.Kind == yaml.SequenceNode:
 		return "a list"
 	case n.ShortTag() == "!!bool":
-		return "true or false (" + n.Value + ")"
+		return "true or false (" + cut(n.Value) + ")"
 	case n.ShortTag() == "!!int", n.ShortTag() == "!!float":
-		return "a number (" + shorten(n.Value)[1:len(shorten(n.Value))-1] + ")"
+		return "a number (" + cut(n.Value) + ")"
 	default:
 		return "text (" + shorten(n.Value) + ")"
 	}

@@ -172,3 +172,37 @@ func deepBlock(n int) string {
 	}
 	return b.String()
 }
+
+func thousand() []byte {
+	var b strings.Builder
+	b.WriteString("surety: v1\nname: large\ndatabases:\n  main: {engine: postgres, highAvailability: true}\nservers:\n")
+	for i := range 1000 {
+		fmt.Fprintf(&b, `  web-%d:
+    count: 2
+    size: {cpu: 2, memory: 4GiB, disk: 20GiB}
+    os: debian-12
+    runs:
+      package: nginx
+      version: "1.22"
+      command: [nginx, -g, "daemon off;"]
+      port: 8080
+      health: /healthz
+    env: {DATABASE_URL: "${databases.main.url}", LEVEL: "%d"}
+    uses: [databases.main]
+    expects: {rps: 200, p95: 150ms, errors: 0.1%%}
+`, i, i)
+	}
+	return []byte(b.String())
+}
+
+// BenchmarkParse reads a spec of 1,000 server groups; at most 150 ms are allowed for it.
+func BenchmarkParse(b *testing.B) {
+	data := thousand()
+	if _, ds := Parse("s.yaml", data); len(ds) != 0 {
+		b.Fatal(ds[0])
+	}
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		Parse("s.yaml", data)
+	}
+}

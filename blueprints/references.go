@@ -223,7 +223,7 @@ func singular(section string) string {
 
 func cut(text string) string {
 	if r := []rune(text); len(r) > 48 {
-		return string(r[:47]) + "…"
+		text = string(r[:47]) + "…"
 	}
-	return text
+	return printable(text)
 }

@@ -1,7 +1,9 @@
 package blueprints
 
 import (
+	"strconv"
 	"strings"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 )
@@ -60,5 +62,22 @@ func oneLine(n *yaml.Node) string {
 	if n.Kind != yaml.ScalarNode {
 		return flow(n)
 	}
-	return strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(n.Value)
+	return printable(n.Value)
+}
+
+// printable writes what would break a line or hide itself as an escape.
+func printable(text string) string {
+	hidden := func(r rune) bool { return !unicode.IsPrint(r) && r != '\u3000' && r != '\u00a0' }
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if hidden(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }

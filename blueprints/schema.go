@@ -153,7 +153,7 @@ func (v *validator) toJSON(path string, n *yaml.Node) any {
 		return json.Number(strconv.FormatUint(x, 10))
 	case float64:
 		if math.IsInf(x, 0) || math.IsNaN(x) {
-			v.report(path, fmt.Sprintf("%s is not a finite number", n.Value), "write a number")
+			v.report(path, cut(n.Value)+" is not a finite number", "write a number")
 			return json.Number("1")
 		}
 		return json.Number(strconv.FormatFloat(x, 'g', -1, 64))
@@ -166,6 +166,6 @@ func (v *validator) toJSON(path string, n *yaml.Node) any {
 func (v *validator) octal(path string, n *yaml.Node) {
 	digits := strings.TrimLeft(n.Value, "+-")
 	if s := v.at[path].shape; len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' && (s.is("number") || s.is("integer")) && s.definition == "" {
-		v.report(path, fmt.Sprintf("%s begins with a zero, which YAML reads in base 8", n.Value), "write "+strings.TrimLeft(digits, "0"))
+		v.report(path, cut(n.Value)+" begins with a zero, which YAML reads in base 8", "write "+cut(strings.TrimLeft(digits, "0")))
 	}
 }

@@ -48,7 +48,7 @@ func (j *judge) software(id string, r blueprints.Software) {
 		j.program(id+".program", r.Program)
 	}
 	if r.Version != "" && r.Package == "" && r.Program != "" && len(r.VersionCommand) == 0 {
-		j.warn(id+".version", "the version of a program cannot be measured without a command that prints it", "add versionCommand: ["+path.Base(r.Program)+", -version]")
+		j.warn(id+".version", "the version of a program cannot be measured without a command that prints it", fmt.Sprintf("add versionCommand: [%q, -version]", path.Base(r.Program)))
 	}
 	if len(r.Command) > 0 && strings.TrimSpace(r.Command[0]) == "" {
 		j.fault(id+".command", "the command has no program in it", "write command: [nginx]")
@@ -92,7 +92,7 @@ func (j *judge) program(id, program string) {
 	case !info.Mode().IsRegular():
 		j.fault(id, fmt.Sprintf("%q is not a file", program), "name the executable file in it")
 	case info.Mode()&0o111 == 0:
-		j.fault(id, fmt.Sprintf("%q is not executable", program), "run chmod +x "+program)
+		j.fault(id, fmt.Sprintf("%q is not executable", program), fmt.Sprintf("run chmod +x %q", program))
 	}
 }
 

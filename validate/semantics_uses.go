@@ -86,7 +86,7 @@ func (j *judge) exists(at, target string) bool {
 	case slices.Contains(usable, section):
 		j.fault(at, fmt.Sprintf("no %s named %q", kind(section), name), j.meant(section, name))
 	case section == "secrets":
-		j.fault(at, "a secret is not connected to", fmt.Sprintf("remove it, and write ${%s} in env or files", target))
+		j.fault(at, "a secret is not connected to", "remove it, and write ${secrets.NAME} in env or files")
 	case !strings.Contains(target, "."):
 		j.fault(at, fmt.Sprintf("%q names no section", target), j.meant("", target))
 	default:
@@ -117,6 +117,9 @@ func (j *judge) meant(section, name string) string {
 	}
 	if section == "" {
 		return "write its section before it, as in databases.main"
+	}
+	if blueprints.Slug(name) != name || name == "" {
+		return "write the path of a component, as in " + section + ".main"
 	}
 	return fmt.Sprintf("add it: %s: {%s: …}", section, name)
 }
