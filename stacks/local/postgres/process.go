@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -135,42 +136,74 @@ func (s *server) stop(grace time.Duration) error {
 	return fmt.Errorf("stop postgres: process %d did not end", s.pid)
 }
 
-// clearStray ends a postmaster that an earlier, killed agent left on this data directory, and waits until it is gone: a second one
-// would refuse to start. A process is only touched when its working directory is the data directory.
+// clearStray ends what an earlier, killed agent left running on the data directory, and waits until it is gone: a second server would
+// refuse to start, and a half-made cluster could not be removed while it is being written.
 func (a *agent) clearStray(ctx context.Context) error {
-	raw, err := os.ReadFile(filepath.Join(a.conf.DataDir, "postmaster.pid"))
-	if err != nil {
-		return nil // no file, no stray
-	}
-	first, _, _ := strings.Cut(string(raw), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil || pid <= 1 {
-		return nil // the server itself judges a damaged file
-	}
-	ours := func() bool {
-		cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-		return err == nil && cwd == a.conf.DataDir
-	}
-	if !ours() {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for began, hard := time.Now(), false; ours(); {
-		signal := syscall.SIGINT
-		if hard = hard || time.Since(began) > 10*time.Second; hard {
-			signal = syscall.SIGQUIT
+	for began := time.Now(); ; {
+		// Only the postmaster is told to shut down; its children follow it. What works on the unfinished copy is of no use any more.
+		servers, makers := a.strays()
+		if len(servers) == 0 && len(makers) == 0 {
+			return nil
 		}
-		if err := syscall.Kill(pid, signal); err != nil {
-			break
+		for _, pid := range makers {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // may have ended meanwhile
+		}
+		if pid := a.postmasterPid(); slices.Contains(servers, pid) {
+			how := syscall.SIGINT
+			if time.Since(began) > 10*time.Second {
+				how = syscall.SIGQUIT
+			}
+			_ = syscall.Kill(pid, how)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("end the server left by an earlier agent (process %d): %w", pid, ctx.Err())
+			return fmt.Errorf("end what an earlier agent left running (processes %v, %v): %w", servers, makers, ctx.Err())
 		}
 	}
-	return nil
+}
+
+// strays lists the processes that work in the data directory, and those of initdb and pg_basebackup that fill the temporary one.
+func (a *agent) strays() (servers, makers []int) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, nil
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		cwd, err := os.Readlink("/proc/" + e.Name() + "/cwd")
+		program, err2 := os.Readlink("/proc/" + e.Name() + "/exe")
+		if err != nil || err2 != nil || !strings.HasPrefix(program, a.conf.BinDir+"/") {
+			continue // ended, a zombie, or somebody's shell
+		}
+		line, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+		switch {
+		case cwd == a.conf.DataDir:
+			servers = append(servers, pid)
+		case cwd == a.tmpDir() || slices.Contains(strings.Split(string(line), "\x00"), a.tmpDir()):
+			makers = append(makers, pid)
+		}
+	}
+	return servers, makers
+}
+
+// postmasterPid is the process id in the server's lock file; 0 when there is none.
+func (a *agent) postmasterPid() int {
+	raw, err := os.ReadFile(filepath.Join(a.conf.DataDir, "postmaster.pid"))
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(raw), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(first))
+	if err != nil {
+		return 0
+	}
+	return pid
 }

@@ -7,11 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Digest names a configuration's content, so that a caller can see in Status.Applied that what it wrote is in force.
@@ -87,10 +87,10 @@ func (a *agent) applySettings(ctx context.Context) (restart bool, err error) {
 		return false, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if err := a.writeSettings(); err != nil {
+	if err := a.checkSettings(ctx); err != nil {
 		return false, err
 	}
-	if err := settingsErrors(ctx, conn); err != nil {
+	if err := a.writeSettings(); err != nil {
 		return false, err
 	}
 	var before, now time.Time
@@ -116,24 +116,16 @@ func (a *agent) applySettings(ctx context.Context) (restart bool, err error) {
 	return restart, err
 }
 
-// settingsErrors asks the server what it would refuse in the files as they are now. A setting that merely needs a restart is none.
-func settingsErrors(ctx context.Context, conn *pgx.Conn) error {
-	rows, err := conn.Query(ctx, `SELECT coalesce(name, ''), error FROM pg_file_settings
-		WHERE error IS NOT NULL AND error <> 'setting could not be applied'
-		UNION ALL SELECT 'pg_hba.conf line ' || line_number, error FROM pg_hba_file_rules WHERE error IS NOT NULL`)
-	if err != nil {
+// checkSettings has the server's own program read the settings as they would be, before they replace those in force. The running server
+// is not asked: its view of a file does not tell a value that needs a restart from one that no restart would accept.
+func (a *agent) checkSettings(ctx context.Context) error {
+	candidate := filepath.Join(a.agentDir(), "candidate.conf")
+	if err := a.write(candidate, []byte(a.serverConf())); err != nil {
 		return err
 	}
-	bad, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (string, error) {
-		var name, text string
-		err := r.Scan(&name, &text)
-		return name + ": " + text, err
-	})
+	err := a.run(ctx, "postgres", "-D", a.conf.DataDir, "-c", "config_file="+candidate, "-C", "port")
 	if err != nil {
-		return err
+		return fmt.Errorf("the server refuses the settings: %w", err)
 	}
-	if len(bad) > 0 {
-		return fmt.Errorf("the server refuses the settings: %s", strings.Join(bad, "; "))
-	}
-	return nil
+	return os.Remove(candidate)
 }
