@@ -19,8 +19,9 @@ const gibibyte = 1 << 30
 func testTarget() *Target {
 	return New(Options{
 		Dir: "/environment", SpecDir: "/spec",
-		Machine: &Machine{OS: "debian-12", Postgres: []string{"15.18", "13.9"}, CPUs: 2, Memory: 8 * gibibyte},
-		Digest:  func(path string) (string, error) { return "sum of " + filepath.Base(path), nil },
+		Machine: &Machine{OS: "debian-12", Postgres: []string{"15.18", "13.9"}, CPUs: 2, Memory: 8 * gibibyte,
+			Enforced: map[string]bool{"cpu": true, "memory": true, "disk": true, "pids": true}},
+		Digest: func(path string) (string, error) { return "sum of " + filepath.Base(path), nil },
 	})
 }
 

@@ -36,6 +36,8 @@ type Target struct {
 	digest       func(path string) (string, error)
 }
 
+var _ stacks.Target = (*Target)(nil)
+
 // New makes the local target. It looks at nothing yet.
 func New(o Options) *Target {
 	t := &Target{dir: absolute(o.Dir), specDir: absolute(o.SpecDir), digest: o.Digest, machine: sync.OnceValue(ThisMachine)}

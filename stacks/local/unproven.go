@@ -14,7 +14,7 @@ func unproven() map[string]string {
 		"objectives.rpo":          drill,
 		"objectives.budget":       "a local target has no price",
 		"objectives.residency":    "a local target has no region",
-		"objectives.support":      "a local target has no provider to answer",
+		"objectives.support.*":    "a local target has no provider to answer",
 		"servers.*.expects.*":     load,
 		"databases.*.expects.*":   load,
 		"buckets.*.expects.*":     load,
