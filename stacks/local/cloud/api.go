@@ -23,7 +23,9 @@ type Network struct {
 	CIDR string            `json:"cidr"` // "10.77.0.0/16"; hosts get addresses from it
 	Tags map[string]string `json:"tags,omitempty"`
 	// Read back:
-	Outside string `json:"outside,omitempty"` // address of the host that stands for the outside
+	Outside      string `json:"outside,omitempty"`      // address of the host that stands for the outside
+	Running      bool   `json:"running,omitempty"`      // the router filters and the outside host runs
+	ForeignRules []Rule `json:"foreignRules,omitempty"` // what is open, or gone, and belongs to no security group: somebody else's doing
 }
 
 // SecurityGroup is the set of rules for traffic *to* the hosts of a group. What no rule lets in is rejected by the router.
@@ -118,6 +120,8 @@ type Bucket struct {
 	Store      string            `json:"store"`
 	Versioning bool              `json:"versioning"`
 	Tags       map[string]string `json:"tags,omitempty"`
+	// Read back:
+	Available bool `json:"available,omitempty"` // its store answers; when not, the rest is what was asked for
 }
 
 // Grant lets one user (a server group) read and write one bucket.
@@ -127,6 +131,9 @@ type Grant struct {
 	Bucket    string `json:"bucket"`
 	AccessKey string `json:"accessKey"` // the user: chosen by the caller
 	SecretKey string `json:"secretKey,omitempty"`
+	// Read back:
+	Available bool `json:"available,omitempty"` // its store answers; when not, the rest is what was asked for
+	Altered   bool `json:"altered,omitempty"`   // the user's secret or rights in the store are not as granted: changed by hand
 }
 
 // Balancer is an L7 proxy with health checks.

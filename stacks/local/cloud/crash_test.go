@@ -1,0 +1,140 @@
+package cloud
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestEnsureStartsOneDaemon calls Ensure many times at once: one daemon comes of it.
+func TestEnsureStartsOneDaemon(t *testing.T) {
+	w := newWorld(t)
+	w.kill()
+	var mu sync.Mutex
+	pids := map[int]bool{}
+	var jobs []func() error
+	for range 8 {
+		jobs = append(jobs, func() error {
+			c, err := Ensure(t.Context(), w.cfg)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			s, err := c.Status(t.Context())
+			mu.Lock()
+			defer mu.Unlock()
+			pids[s.Pid] = true
+			return err
+		})
+	}
+	if err := together(jobs...); err != nil {
+		t.Fatal(err)
+	}
+	if len(pids) != 1 {
+		t.Errorf("%d daemons were started: %v", len(pids), pids)
+	}
+	if err := Serve(t.Context(), w.cfg); err == nil {
+		t.Error("a second daemon served the same folder")
+	}
+}
+
+var stepLine = regexp.MustCompile(`msg=step number=(\d+)`)
+
+// steps counts the steps that the daemon's log tells of.
+func (w *world) steps() int {
+	w.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(w.cfg.Dir, "daemon.log"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	last := 0
+	for _, m := range stepLine.FindAllSubmatch(raw, -1) {
+		n, err := strconv.Atoi(string(m[1]))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		last = max(last, n)
+	}
+	return last
+}
+
+// TestCrashes kills the daemon at seeded steps of building, and of deleting, everything. Each time the next daemon takes up what it
+// finds: building again gives the same environment as ever, and at the end nothing is left.
+func TestCrashes(t *testing.T) {
+	w := newWorld(t)
+	lb, err := w.build(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := w.steps()
+	want := w.addresses()
+	w.destroy()
+	const seed, rounds = 5, 6
+	random := rand.New(rand.NewPCG(seed, 0))
+	t.Logf("%d steps, seed %d", total, seed)
+	for range rounds {
+		at := 1 + random.IntN(total)
+		t.Run("at "+strconv.Itoa(at), func(t *testing.T) {
+			w.t = t
+			w.crashAt(at, lb, want)
+		})
+	}
+	w.t = t
+	w.start()
+}
+
+func (w *world) addresses() map[string]string {
+	w.t.Helper()
+	hosts, err := w.Hosts(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, h := range hosts {
+		out[h.Name] = h.Address
+	}
+	return out
+}
+
+func (w *world) crashAt(at int, lb Balancer, want map[string]string) {
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	w.t.Setenv(CrashVariable, strconv.Itoa(at))
+	w.start()
+	if _, err := w.build(ctx); err == nil {
+		w.t.Errorf("building outlived a crash at step %d", at)
+	}
+	w.t.Setenv(CrashVariable, "")
+	w.start()
+	begun := time.Now()
+	again, err := w.build(ctx)
+	if err != nil {
+		w.t.Errorf("build again: %v", err)
+		w.destroy()
+		return
+	}
+	w.t.Logf("mended in %s", time.Since(begun).Round(time.Millisecond))
+	if page, err := fetch(again.Entry); err != nil {
+		w.t.Errorf("the entry: %q, %v", page, err)
+	}
+	if got := w.addresses(); len(got) != len(want) {
+		w.t.Errorf("hosts are %v, want %v", got, want)
+	}
+	if s, err := w.Status(ctx); err != nil || len(s.Unfinished) != 0 || len(s.Errors) != 0 {
+		w.t.Errorf("status: unfinished %v, errors %v, %v", s.Unfinished, s.Errors, err)
+	}
+	// And once more while everything is deleted: each step of deleting comes early in the life of this new daemon.
+	w.kill()
+	w.t.Setenv(CrashVariable, strconv.Itoa(1+at%20))
+	if err := Purge(ctx, w.cfg); err == nil {
+		w.t.Errorf("purging outlived a crash")
+	}
+	w.t.Setenv(CrashVariable, "")
+	w.destroy()
+}

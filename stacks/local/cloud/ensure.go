@@ -1,0 +1,212 @@
+package cloud
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Config says how an environment's daemon runs.
+type Config struct {
+	Dir    string           // the environment's folder; made if needed
+	Binary string           // our executable, which also runs inside the hosts; os.Executable() when empty
+	Clock  func() time.Time // time.Now when nil
+	Log    *slog.Logger     // where the daemon logs; lines on standard error when nil
+}
+
+// withDefaults fills in what is not set and makes the paths absolute.
+func (c Config) withDefaults() (Config, error) {
+	if c.Dir == "" {
+		return c, errors.New("no environment folder given")
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return c, fmt.Errorf("find environment folder: %w", err)
+	}
+	c.Dir = dir
+	if c.Binary == "" {
+		if c.Binary, err = os.Executable(); err != nil {
+			return c, fmt.Errorf("find our executable: %w", err)
+		}
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	return c, nil
+}
+
+// startTimeout bounds the wait for a new daemon's first answer.
+const startTimeout = 10 * time.Second
+
+// Ensure returns a client of a daemon that answers, starting the daemon when none does. Of several processes that call it at once,
+// one starts the daemon and the others wait for it. The daemon outlives the caller: it has a session and a log file of its own
+// (DIR/daemon.log) and no descriptor of ours.
+func Ensure(ctx context.Context, cfg Config) (*Client, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := Dial(cfg.Dir)
+	if err := c.Ping(ctx); err == nil || !errors.Is(err, ErrNotRunning) {
+		return c, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*startTimeout)
+	defer cancel()
+	lock, err := lockFile(ctx, filepath.Join(cfg.Dir, "ensure.lock"))
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	if err := c.Ping(ctx); err == nil || !errors.Is(err, ErrNotRunning) {
+		return c, err // somebody else started it while we waited
+	}
+	exited, err := spawn(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return c, awaitDaemon(ctx, c, cfg.Dir, exited)
+}
+
+// spawn starts the daemon and returns a channel that closes when it ends.
+func spawn(cfg Config) (<-chan struct{}, error) {
+	log, err := os.OpenFile(filepath.Join(cfg.Dir, "daemon.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open daemon log: %w", err)
+	}
+	defer log.Close()
+	cmd := exec.Command(cfg.Binary, "cloud", "--dir", cfg.Dir)
+	cmd.Dir = "/" // so that the caller's folder can be unmounted or removed
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start daemon: %w", err)
+	}
+	exited := make(chan struct{})
+	go func() { cmd.Wait(); close(exited) }() // reaps it if it ends before us; it does not end with us
+	return exited, nil
+}
+
+// awaitDaemon waits for the first answer, the daemon's end or the time limit.
+func awaitDaemon(ctx context.Context, c *Client, dir string, exited <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	tick := time.NewTicker(3 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := c.Ping(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-exited:
+			return &Failed{Message: "the daemon ended at its start", Log: tail(filepath.Join(dir, "daemon.log"), 20)}
+		case <-ctx.Done():
+			return &Failed{Message: fmt.Sprintf("the daemon did not answer within %s: %v", startTimeout, err), Log: tail(filepath.Join(dir, "daemon.log"), 20)}
+		case <-tick.C:
+		}
+	}
+}
+
+// Shutdown ends the daemon and removes the environment's folder. While anything still stands it is a *Conflict.
+// An environment without a daemon is started first, so that what a killed daemon left behind is accounted for; one without a folder is
+// already gone.
+func Shutdown(ctx context.Context, cfg Config) error {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(cfg.Dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	c, err := Ensure(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.shutdown(ctx)
+}
+
+// Purge deletes everything that the daemon knows, in reverse order of making, and then shuts it down. It is for an environment whose
+// Pulumi state was lost or never written.
+func Purge(ctx context.Context, cfg Config) error {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(cfg.Dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	c, err := Ensure(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	recorded, err := c.recorded(ctx)
+	if err != nil {
+		return err
+	}
+	for _, layer := range deleteOrder {
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var errs []error
+		for _, kind := range layer {
+			for _, name := range recorded[kind] {
+				wg.Go(func() {
+					if err := c.Delete(ctx, kind, name); err != nil {
+						mu.Lock()
+						defer mu.Unlock()
+						errs = append(errs, fmt.Errorf("delete %s %q: %w", kind, name, err))
+					}
+				})
+			}
+		}
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	return c.shutdown(ctx)
+}
+
+// deleteOrder is the order of deletion; the kinds of one layer may go at the same time.
+var deleteOrder = [][]Kind{
+	{KindBalancer, KindServer, KindDatabase, KindGrant, KindSecurityGroup},
+	{KindBucket},
+	{KindObjectStore},
+	{KindNetwork},
+}
+
+// tail returns the last n lines of a file; none when it cannot be read.
+func tail(path string, n int) []string {
+	const most = 64 << 10
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > most {
+		f.Seek(-most, 2)
+	}
+	raw := make([]byte, most)
+	read, _ := f.Read(raw)
+	lines := bytes.Split(bytes.TrimRight(raw[:read], "\n"), []byte("\n"))
+	if len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	var out []string
+	for _, l := range lines {
+		out = append(out, string(l))
+	}
+	return out
+}
