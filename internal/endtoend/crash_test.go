@@ -1,0 +1,140 @@
+package endtoend
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// points is how many times each kind of process is killed; the campaign (make crash) sets 30.
+var points = flag.Int("points", 2, "how many seeded points to kill at, per kind of process")
+
+// small is a spec with one of each kind, quick to build.
+const small = `surety: v1
+name: small
+owner: {team: platform}
+secrets: {word: {length: 24}}
+servers:
+  web:
+    count: 2
+    size: {cpu: 1, memory: 128MiB, disk: 1GiB}
+    runs: {program: web, command: [web, serve-web], port: 8080, health: /health}
+    env: {GREETING: hello, DB: "${databases.main.url}", KEY: "${buckets.media.secretKey}"}
+    uses: [databases.main, buckets.media]
+    public: {port: 80}
+databases:
+  main: {engine: postgres, size: {cpu: 1, memory: 256MiB, disk: 2GiB}, highAvailability: true}
+buckets:
+  media: {size: 1GiB, versioning: true}
+`
+
+// newSmallBench gives a bench with the small spec, whose program is the test binary.
+func newSmallBench(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t, "registry") // for the folder; the spec is replaced
+	b.write(small)
+	if err := os.Link(self, filepath.Join(b.dir, "web")); err != nil {
+		text, err := os.ReadFile(self)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(b.dir, "web"), text, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// TestKilledCommand kills "up" at seeded moments. The next one must converge, and destroying must leave no trace.
+func TestKilledCommand(t *testing.T) {
+	killed(t, func(b *bench, cli int) { killHard(b.t, cli) }, func(code int) bool { return code == -1 || code == 0 })
+}
+
+// TestKilledDaemon kills the local cloud's control plane while "up" works with it.
+func TestKilledDaemon(t *testing.T) {
+	killed(t, func(b *bench, _ int) {
+		if pid := b.daemonPID(); pid > 1 {
+			killHard(b.t, pid)
+		}
+	}, func(int) bool { return true })
+}
+
+func killed(t *testing.T, kill func(b *bench, cli int), mayEnd func(code int) bool) {
+	for seed := range *points {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			b := newSmallBench(t)
+			after := time.Duration(rand.New(rand.NewPCG(uint64(seed), 1)).Int64N(int64(4 * time.Second)))
+			c := b.command(context.Background(), "up", "--yes")
+			c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal to the terminal's group is not meant here
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(after)
+			kill(b, c.Process.Pid)
+			c.Wait()
+			if code := c.ProcessState.ExitCode(); !mayEnd(code) {
+				t.Errorf("killed after %v, up ended with %d", after, code)
+			}
+			b.must(0, "up", "--yes")
+			b.must(0, "verify")
+			b.must(0, "plan")
+		})
+	}
+}
+
+// daemonPID finds the control plane's process by the folder it was started for.
+func (b *bench) daemonPID() int {
+	b.t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		args := strings.Split(string(text), "\x00")
+		if err == nil && len(args) > 2 && args[1] == "cloud" && strings.Contains(string(text), b.dir) {
+			return pid
+		}
+	}
+	return 0
+}
+
+// TestTwoAtOnce starts a second "up" while the first runs: it must be told who holds the lock.
+func TestTwoAtOnce(t *testing.T) {
+	b := newSmallBench(t)
+	first := b.command(context.Background(), "up", "--yes")
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer first.Wait()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		r := b.surety("up", "--yes")
+		if r.code == 1 && strings.Contains(r.stderr, strconv.Itoa(first.Process.Pid)) && strings.Contains(r.stderr, "surety up") || time.Now().After(deadline) {
+			if r.code != 1 {
+				t.Errorf("the second up ended with %d: %s%s", r.code, r.stdout, r.stderr)
+			}
+			t.Log(strings.TrimSpace(r.stderr))
+			break
+		}
+		if r.code == 0 {
+			t.Fatal("the second up went through")
+		}
+	}
+	if err := first.Wait(); err != nil {
+		t.Errorf("the first up: %v", err)
+	}
+	b.must(0, "plan")
+}

@@ -1,0 +1,216 @@
+package endtoend
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// reader is Miniflux as a user sees it: its HTTP API behind the balancer.
+type reader struct {
+	t        *testing.T
+	url      string
+	password string
+}
+
+func (b *bench) reader() *reader {
+	b.t.Helper()
+	var status struct {
+		Entries []string
+		Secrets map[string]string
+	}
+	b.read(&status, 0, "status", "--show-secrets")
+	if len(status.Entries) != 1 || status.Secrets["secret-admin"] == "" {
+		b.t.Fatalf("status gives entries %v and %d secrets", status.Entries, len(status.Secrets))
+	}
+	return &reader{b.t, status.Entries[0], status.Secrets["secret-admin"]}
+}
+
+func (r *reader) call(method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, r.url+path, body)
+	if err != nil {
+		return err
+	}
+	request.SetBasicAuth("admin", r.password)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode/100 != 2 {
+		return fmt.Errorf("%s %s: %s %s", method, path, answer.Status, text)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(text, out)
+}
+
+// subscribe has the reader fetch the feed that each web server's host serves to itself.
+func (r *reader) subscribe(b *bench) {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for _, web := range []string{"web-0", "web-1"} {
+		c := b.command(ctx, "exec", web, "--", "/run/surety/surety", "serve-feed", "127.0.0.1:9999")
+		if err := c.Start(); err != nil {
+			r.t.Fatal(err)
+		}
+		defer c.Wait()
+	}
+	defer cancel()
+	var err error
+	for range 20 { // the two feed servers need a moment
+		if err = r.call("POST", "/v1/feeds", map[string]any{"feed_url": "http://127.0.0.1:9999/feed.xml", "category_id": 1}, nil); err == nil {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	r.t.Fatalf("subscribe: %v", err)
+}
+
+// titles lists the entries that the reader holds.
+func (r *reader) titles() []string {
+	r.t.Helper()
+	var list struct {
+		Entries []struct{ Title string }
+	}
+	if err := r.call("GET", "/v1/entries", nil, &list); err != nil {
+		r.t.Fatal(err)
+	}
+	var titles []string
+	for _, e := range list.Entries {
+		titles = append(titles, e.Title)
+	}
+	return titles
+}
+
+func (r *reader) holdsTheEntry() {
+	r.t.Helper()
+	if titles := r.titles(); len(titles) != 1 || titles[0] != "The river rose by a hand" {
+		r.t.Errorf("the reader holds %q", titles)
+	}
+}
+
+type entry struct {
+	Requirement, State, By, Evidence string
+}
+
+// TestReader goes the whole way with real software: build, prove, use, change, break, mend, fail, roll back, remove.
+func TestReader(t *testing.T) {
+	b := newBench(t, "reader")
+	up := b.must(0, "up", "--yes")
+	t.Logf("up from nothing to verified: %v", up.took)
+	for _, want := range []string{"release 1 kept", "open it:", "surety destroy", "0 breached"} {
+		if !strings.Contains(up.stdout, want) {
+			t.Errorf("up does not say %q:\n%s", want, up.stdout)
+		}
+	}
+	var ledger []entry
+	b.read(&ledger, 0, "ledger")
+	states := map[string]string{}
+	for _, e := range ledger {
+		states[e.Requirement] = e.State
+		if e.State == "met" && (e.By == "" || e.Evidence == "") {
+			t.Errorf("%s is met by %q with evidence %q", e.Requirement, e.By, e.Evidence)
+		}
+	}
+	for _, id := range []string{"servers.web.count", "servers.web.size.memory", "servers.web.size.disk", "servers.web.os", "servers.web.runs.program",
+		"servers.web.runs.version", "servers.web.runs.health", "servers.web.uses[0]", "servers.web.public",
+		"databases.main.engine", "databases.main.version", "databases.main.highAvailability", "databases.main.size.memory"} {
+		if states[id] != "met" {
+			t.Errorf("%s is %q, want met", id, states[id])
+		}
+	}
+	for _, id := range []string{"objectives.residency", "objectives.budget", "servers.web.expects.p95"} {
+		if states[id] != "unproven" {
+			t.Errorf("%s is %q, want unproven", id, states[id])
+		}
+	}
+
+	reader := b.reader()
+	reader.subscribe(b)
+	reader.holdsTheEntry()
+
+	again := b.must(0, "plan")
+	t.Logf("plan with no change: %v", again.took)
+	if !strings.Contains(again.stdout, "no changes") {
+		t.Errorf("a second plan sees changes:\n%s", again.stdout)
+	}
+	for _, secret := range []string{reader.password} {
+		for what, text := range map[string]string{"up": up.stdout + up.stderr, "plan": again.stdout + b.must(0, "plan", "--json", "-v").stdout,
+			"show": b.must(0, "show", "1", "--json").stdout} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s prints a secret", what)
+			}
+		}
+	}
+
+	t.Run("release that never becomes healthy", func(t *testing.T) {
+		b := &bench{t, b.dir}
+		b.edit("command: [miniflux]", "command: [miniflux, -config-file, /etc/missing.conf]")
+		r := b.must(4, "up", "--yes")
+		for _, want := range []string{"rolled back to release 1", "time without service:", "surety show 2"} {
+			if !strings.Contains(r.stdout, want) {
+				t.Errorf("up does not say %q:\n%s", want, r.stdout)
+			}
+		}
+		t.Logf("%s", lineWith(r.stdout, "time without service"))
+		reader.holdsTheEntry()
+		b.edit("command: [miniflux, -config-file, /etc/missing.conf]", "command: [miniflux]")
+		b.must(0, "plan")
+		b.must(0, "verify")
+	})
+
+	t.Run("change and roll back", func(t *testing.T) {
+		b := &bench{t, b.dir}
+		b.edit(`RUN_MIGRATIONS: "1"`, "RUN_MIGRATIONS: \"1\"\n      LOG_LEVEL: debug")
+		b.must(2, "plan")
+		b.must(0, "up", "--yes")
+		b.must(0, "exec", "web-1", "--", "true")
+		r := b.must(0, "rollback", "--yes")
+		if !strings.Contains(r.stdout, "time without service: none") {
+			t.Errorf("a rolling roll-back lost requests:\n%s", r.stdout)
+		}
+		reader.holdsTheEntry()
+		var history []struct {
+			Number       int
+			State, Cause string
+		}
+		b.read(&history, 0, "history")
+		if len(history) != 4 || history[1].State != "rolled back" || history[3].Cause != "rollback to 1" {
+			t.Errorf("history: %+v", history)
+		}
+		b.edit("\n      LOG_LEVEL: debug", "")
+		b.must(0, "plan")
+	})
+}
+
+func lineWith(text, part string) string {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, part) {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,52 @@
+package terminal
+
+import (
+	"fmt"
+
+	"surety/blueprints/architecture"
+)
+
+var stateMarks = map[architecture.State]struct {
+	mark  string
+	style Style
+}{
+	architecture.Met:      {"✔", Green},
+	architecture.Breached: {"✘", Red},
+	architecture.Unproven: {"?", Yellow},
+}
+
+// Ledger prints how each requirement ended, and by what.
+func (s *Screen) Ledger(entries []architecture.Entry) {
+	t := s.Table("requirement", "state", "by", "evidence", "at")
+	for _, e := range entries {
+		at := ""
+		if !e.At.IsZero() {
+			at = e.At.Local().Format("15:04:05")
+		}
+		t.Row(Cell{Text: e.Requirement}, Cell{string(e.State), stateMarks[e.State].style}, Cell{Text: Cut(e.By, 40)},
+			Cell{Text: Cut(e.Evidence, 70)}, Cell{at, Dim})
+	}
+	t.Print()
+}
+
+// LedgerSummary prints how many requirements ended how, and each breach.
+func (s *Screen) LedgerSummary(entries []architecture.Entry) {
+	counts := map[architecture.State]int{}
+	for _, e := range entries {
+		counts[e.State]++
+		if e.State == architecture.Breached {
+			s.Line("  %s %s: %s   %s", s.Paint(Red, "✘"), s.Paint(Bold, e.Requirement), e.Evidence, s.Paint(Dim, e.By))
+		}
+	}
+	s.Line("%s", fmt.Sprintf("%s: %s met, %s, %d unproven", Count(len(entries), "requirement"),
+		s.Paint(Green, fmt.Sprint(counts[architecture.Met])),
+		s.Paint(breachStyle(counts[architecture.Breached]), fmt.Sprintf("%d breached", counts[architecture.Breached])),
+		counts[architecture.Unproven]))
+}
+
+func breachStyle(n int) Style {
+	if n > 0 {
+		return Red
+	}
+	return Plain
+}
