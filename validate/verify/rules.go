@@ -85,12 +85,35 @@ func ruleCheck(s *facts.Subject, f architecture.Flow) check {
 				return unproven(reason)
 			}
 			what := describe(want, f.To)
-			if slices.ContainsFunc(have, func(r facts.Rule) bool { return same(r, want) }) {
+			asked := reasonAsked(s, group, want)
+			for _, r := range have {
+				if !same(r, want) {
+					continue
+				}
+				if asked != "" && r.Reason != "" && r.Reason != asked {
+					// The control plane gives a rule back as it was asked for only when all of it is in force.
+					return fail("the rule "+what+" is in force in part only", saw("rules of "+group, what, what+reasonOf(r), "the packet filter"))
+				}
 				return pass("rule in force: "+what, saw("rule of "+group, what, what, "the packet filter"))
 			}
 			return fail("the rule "+what+" is missing", saw("rules of "+group, what, list(have, group), "the packet filter"))
 		},
 	}
+}
+
+// reasonAsked is the reason that the Graph gives a rule, by which the control plane tells a whole rule from a piece of one.
+func reasonAsked(s *facts.Subject, group string, want facts.Rule) string {
+	for _, b := range s.Of("SecurityGroup", "") {
+		if b.Wanted.Name != group {
+			continue
+		}
+		for _, r := range b.Wanted.Ingress {
+			if same(r, want) {
+				return r.Reason
+			}
+		}
+	}
+	return ""
 }
 
 func noOtherRule(s *facts.Subject, group string, flows []architecture.Flow) check {
@@ -126,15 +149,27 @@ func extraRules(extra []facts.Rule, group string, all int) verdict {
 
 // foreignRules judges what is open to addresses that belong to none of the environment's groups.
 func foreignRules(s *facts.Subject) verdict {
-	if reason := first(s.Unread["SecurityGroup"], s.Unread["*"]); reason != "" {
+	if reason := first(s.Unread["SecurityGroup"], s.Unread["security-groups/foreign"], s.Unread["*"]); reason != "" {
 		return unproven("rules that belong to no group could not be read back: " + reason)
 	}
 	var extra []facts.Rule
 	read := false
+	add := func(rules []facts.Rule) {
+		read = true
+		for _, r := range rules {
+			if !slices.Contains(extra, r) { // some control planes list them twice, with the network and as a group
+				extra = append(extra, r)
+			}
+		}
+	}
+	for _, b := range s.Of("Network", "") {
+		if b.Found {
+			add(b.Live.ForeignRules)
+		}
+	}
 	for _, b := range s.Strangers {
 		if b.Kind == "SecurityGroup" {
-			read = true
-			extra = append(extra, b.Live.Ingress...)
+			add(b.Live.Ingress)
 		}
 	}
 	if !read {

@@ -179,7 +179,7 @@ func versioningCheck(s *facts.Subject, c architecture.Component, users []user) c
 				break
 			}
 		}
-		if b := s.First("Bucket", c.ID); got == "" && b != nil && b.Found {
+		if b := s.First("Bucket", c.ID); got == "" && b != nil && b.Found && b.Live.Available {
 			got, from = map[bool]string{true: "Enabled", false: "off"}[b.Live.Versioning], "the control plane"
 		}
 		e := saw("GetBucketVersioning", want, first(got, "nothing"), from)
@@ -246,27 +246,39 @@ func grantChecks(s *facts.Subject, c architecture.Component) []check {
 					e.Got = "missing"
 					return fail(fmt.Sprintf("%s: the grant to %s is missing", c.Name, g.To), e)
 				}
+				switch {
+				case !b.Live.Available:
+					return unproven(fmt.Sprintf("%s: the store does not answer, so that the grant to %s could not be read back", c.Name, g.To))
+				case b.Live.Altered:
+					e.Got = "its secret or rights are not as granted"
+					return fail(fmt.Sprintf("%s: the grant to %s was changed by hand", c.Name, g.To), e)
+				}
 				return pass(fmt.Sprintf("%s: the grant to %s is in force", c.Name, g.To), e)
 			},
 		})
 	}
+	b := s.First("Bucket", c.ID)
+	if b == nil || b.Live.Users == nil {
+		return checks // the target does not list whom a bucket lets in; the refusals are tried all the same
+	}
 	return append(checks, check{
 		id: "storage/" + c.Name + "/no other grant", requirements: s.Exposure(c.ID),
 		judge: func([]probe.Outcome) verdict {
-			if reason := first(s.Unread["Grant"], s.Unread["*"]); reason != "" {
-				return unproven(c.Name + ": its grants could not be read back: " + reason)
+			if !b.Live.Available {
+				return unproven(c.Name + ": the store does not answer, so that its grants could not be read back")
 			}
 			var others []string
-			for _, b := range s.Strangers {
-				if b.Kind == "Grant" && b.Live.Bucket == bucket {
-					others = append(others, first(b.Live.AccessKey, b.Name))
+			for _, key := range b.Live.Users {
+				if !hasGrant(s, bucket, key) {
+					others = append(others, key)
 				}
 			}
+			got := first(strings.Join(others, ", "), "none")
+			e := saw("users of "+c.Name+" without a use", "none", got, "the object store")
 			if len(others) > 0 {
-				return fail(fmt.Sprintf("%s: %s has a grant that nothing declares", c.Name, strings.Join(others, ", ")),
-					saw("grants of "+c.Name+" without a use", "none", strings.Join(others, ", "), "the object store"))
+				return fail(fmt.Sprintf("%s lets in %s, whom nothing declares", c.Name, got), e)
 			}
-			return pass(c.Name+": no grant that nothing declares", saw("grants of "+c.Name+" without a use", "none", "none", "the object store"))
+			return pass(fmt.Sprintf("%s lets in nobody whom nothing declares", c.Name), e)
 		},
 	})
 }

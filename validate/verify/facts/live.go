@@ -42,6 +42,10 @@ type Properties struct {
 	Env           map[string]string `json:"env"`   // with secrets in the clear: never print it
 	Files         map[string]string `json:"files"` // with secrets in the clear: never print it
 	Ingress       []Rule            `json:"ingress"`
+	ForeignRules  []Rule            `json:"foreignRules"` // of the network: what is open and belongs to no security group
+	Available     bool              `json:"available"`    // of a bucket or grant: its store answered, so that the rest was read back
+	Altered       bool              `json:"altered"`      // of a grant: its secret or rights are not as granted
+	Users         []string          `json:"users"`        // of a bucket: the access keys that it lets in; nil when the target does not list them
 	Standby       bool              `json:"standby"`
 	Primary       string            `json:"primary"`
 	Standbys      []string          `json:"standbys"`
