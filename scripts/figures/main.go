@@ -185,7 +185,7 @@ func graph(surety, work string, n int) []row {
 	}
 	var resources []resource
 	for i := range n {
-		resources = append(resources, resource{fmt.Sprintf("data-%d", i), "surety:local:Data", map[string]any{"value": fmt.Sprintf("value %d", i)}})
+		resources = append(resources, resource{fmt.Sprintf("data-%d", i), "surety:local:Data", map[string]any{"input": fmt.Sprintf("value %d", i)}})
 	}
 	fresh := func() error {
 		if err := os.RemoveAll(dir); err != nil {

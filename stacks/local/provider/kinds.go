@@ -178,6 +178,23 @@ var kinds = []kind{
 	},
 }
 
+// typeOf gives the type of the resource in a request. The engine in process names it in the URN only; one behind a
+// connection gives it by itself too.
+func typeOf(t tokens.Type, urn resource.URN) tokens.Type {
+	if t == "" && urn != "" {
+		return urn.Type()
+	}
+	return t
+}
+
+// nameOf is typeOf for the resource's name.
+func nameOf(name string, urn resource.URN) string {
+	if name == "" && urn != "" {
+		return urn.Name()
+	}
+	return name
+}
+
 // kindOf finds a resource type.
 func kindOf(token tokens.Type) (*kind, bool) {
 	for i := range kinds {

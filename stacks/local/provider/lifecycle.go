@@ -13,13 +13,13 @@ import (
 
 // Create implements plugin.Provider. It is a PUT, so that one that was cut short is simply made again.
 func (p *Provider) Create(ctx context.Context, r plugin.CreateRequest) (plugin.CreateResponse, error) {
-	k, known := kindOf(r.Type)
+	k, known := kindOf(typeOf(r.Type, r.URN))
 	if !known {
-		return plugin.CreateResponse{}, unknownType(r.Type)
+		return plugin.CreateResponse{}, unknownType(typeOf(r.Type, r.URN))
 	}
 	if k.operations == nil {
 		outputs, err := p.createInState(k, r.Properties, r.Preview)
-		return plugin.CreateResponse{ID: resource.ID(r.Name), Properties: outputs}, err
+		return plugin.CreateResponse{ID: resource.ID(nameOf(r.Name, r.URN)), Properties: outputs}, err
 	}
 	if r.Preview {
 		return plugin.CreateResponse{ID: "", Properties: k.foreseen(r.Properties)}, nil
@@ -28,16 +28,16 @@ func (p *Provider) Create(ctx context.Context, r plugin.CreateRequest) (plugin.C
 	defer cancel()
 	outputs, status, err := p.put(ctx, k, r.Properties)
 	if err != nil && status != resource.StatusPartialFailure {
-		return plugin.CreateResponse{Status: status}, fmt.Errorf("create %s: %w", r.Name, err)
+		return plugin.CreateResponse{Status: status}, fmt.Errorf("create %s: %w", nameOf(r.Name, r.URN), err)
 	}
 	return plugin.CreateResponse{ID: resource.ID(text(r.Properties["name"])), Properties: outputs, Status: status}, err
 }
 
 // Update implements plugin.Provider.
 func (p *Provider) Update(ctx context.Context, r plugin.UpdateRequest) (plugin.UpdateResponse, error) {
-	k, known := kindOf(r.Type)
+	k, known := kindOf(typeOf(r.Type, r.URN))
 	if !known {
-		return plugin.UpdateResponse{}, unknownType(r.Type)
+		return plugin.UpdateResponse{}, unknownType(typeOf(r.Type, r.URN))
 	}
 	if k.operations == nil {
 		return plugin.UpdateResponse{Properties: updatedInState(k, r.OldOutputs, r.NewInputs)}, nil
@@ -49,7 +49,7 @@ func (p *Provider) Update(ctx context.Context, r plugin.UpdateRequest) (plugin.U
 	defer cancel()
 	outputs, status, err := p.put(ctx, k, r.NewInputs)
 	if err != nil && status != resource.StatusPartialFailure {
-		return plugin.UpdateResponse{Status: status}, fmt.Errorf("update %s: %w", r.Name, err)
+		return plugin.UpdateResponse{Status: status}, fmt.Errorf("update %s: %w", nameOf(r.Name, r.URN), err)
 	}
 	if err != nil {
 		outputs = k.merged(r.OldOutputs, r.NewInputs)
@@ -60,9 +60,9 @@ func (p *Provider) Update(ctx context.Context, r plugin.UpdateRequest) (plugin.U
 
 // Delete implements plugin.Provider. What is gone already is a success. With the network goes the daemon.
 func (p *Provider) Delete(ctx context.Context, r plugin.DeleteRequest) (plugin.DeleteResponse, error) {
-	k, known := kindOf(r.Type)
+	k, known := kindOf(typeOf(r.Type, r.URN))
 	if !known {
-		return plugin.DeleteResponse{}, unknownType(r.Type)
+		return plugin.DeleteResponse{}, unknownType(typeOf(r.Type, r.URN))
 	}
 	if k.operations == nil || p.absent() {
 		return plugin.DeleteResponse{}, nil
@@ -74,7 +74,7 @@ func (p *Provider) Delete(ctx context.Context, r plugin.DeleteRequest) (plugin.D
 		err = p.shutdown(ctx)
 	}
 	if err != nil {
-		return plugin.DeleteResponse{Status: resource.StatusUnknown}, fmt.Errorf("delete %s: %w", r.Name, err)
+		return plugin.DeleteResponse{Status: resource.StatusUnknown}, fmt.Errorf("delete %s: %w", nameOf(r.Name, r.URN), err)
 	}
 	return plugin.DeleteResponse{}, nil
 }

@@ -100,9 +100,9 @@ func (p *Provider) Configure(context.Context, plugin.ConfigureRequest) (plugin.C
 
 // Check implements plugin.Provider: it fills in presets and says what can never be built, with the path of the property.
 func (p *Provider) Check(_ context.Context, r plugin.CheckRequest) (plugin.CheckResponse, error) {
-	k, known := kindOf(r.Type)
+	k, known := kindOf(typeOf(r.Type, r.URN))
 	if !known {
-		return plugin.CheckResponse{Failures: fail("", "there is no resource type %s", r.Type)}, nil
+		return plugin.CheckResponse{Failures: fail("", "there is no resource type %s", typeOf(r.Type, r.URN))}, nil
 	}
 	inputs, failures := k.checked(r.News)
 	return plugin.CheckResponse{Properties: inputs, Failures: failures}, nil
@@ -110,9 +110,9 @@ func (p *Provider) Check(_ context.Context, r plugin.CheckRequest) (plugin.Check
 
 // Diff implements plugin.Provider.
 func (p *Provider) Diff(_ context.Context, r plugin.DiffRequest) (plugin.DiffResponse, error) {
-	k, known := kindOf(r.Type)
+	k, known := kindOf(typeOf(r.Type, r.URN))
 	if !known {
-		return plugin.DiffResult{}, unknownType(r.Type)
+		return plugin.DiffResult{}, unknownType(typeOf(r.Type, r.URN))
 	}
 	return k.diff(r.OldInputs, r.OldOutputs, r.NewInputs), nil
 }

@@ -17,9 +17,9 @@ import (
 // that comparing them with a program's inputs shows drift property by property, and shows nothing where nothing drifted.
 // A resource that is not there comes back without an ID.
 func (p *Provider) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadResponse, error) {
-	k, known := kindOf(r.Type)
+	k, known := kindOf(typeOf(r.Type, r.URN))
 	if !known {
-		return plugin.ReadResponse{}, unknownType(r.Type)
+		return plugin.ReadResponse{}, unknownType(typeOf(r.Type, r.URN))
 	}
 	if k.operations == nil {
 		return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: r.ID, Inputs: r.Inputs, Outputs: r.State}}, nil
@@ -40,7 +40,7 @@ func (p *Provider) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadR
 		return plugin.ReadResponse{}, nil
 	}
 	if err != nil {
-		return plugin.ReadResponse{Status: resource.StatusUnknown}, fmt.Errorf("read %s: %w", r.Name, err)
+		return plugin.ReadResponse{Status: resource.StatusUnknown}, fmt.Errorf("read %s: %w", nameOf(r.Name, r.URN), err)
 	}
 	inputs, sound := k.readInputs(r.Inputs, answer)
 	outputs := k.outputsOf(inputs, answer)
