@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -20,16 +21,21 @@ type listener struct {
 	sink     func(Event)
 	clean    func(string) string
 	requires map[string][]string // Graph name → requirements
+	looking  bool                // a refresh by itself
 
 	began    map[running]time.Time
 	took     map[resource.URN]time.Duration // of the parts of a replacement
 	problems map[resource.URN][]string      // what was said about a resource that may fail yet
-	replaced map[resource.URN]Step
 	order    []resource.URN
 	steps    map[resource.URN]Step
 	drift    []Step
 	failed   []Step
-	errors   []string // of no resource
+	troubles []string // of no resource
+	bug      error    // panics of the sink
+
+	recorded <-chan running    // steps whose record is safe; nil when nothing is recorded
+	unsafe   map[running]Event // finished, but not recorded yet
+	safe     map[running]bool  // recorded, but their end not heard of yet
 }
 
 type running struct {
@@ -38,11 +44,16 @@ type running struct {
 }
 
 func newListener(now func() time.Time, sink func(Event), clean func(string) string, g *stacks.Graph) *listener {
-	if sink == nil {
-		sink = func(Event) {}
+	l := &listener{now: now, clean: clean, requires: map[string][]string{}, began: map[running]time.Time{}, took: map[resource.URN]time.Duration{},
+		problems: map[resource.URN][]string{}, steps: map[resource.URN]Step{}, unsafe: map[running]Event{}, safe: map[running]bool{}}
+	l.sink = func(e Event) {
+		if sink == nil {
+			return
+		}
+		// A caller's bug must not stop the engine half way: it is reported when the run is over.
+		_, err := protect(func() (any, error) { sink(e); return nil, nil }, "tell of an event")
+		l.bug = errors.Join(l.bug, err)
 	}
-	l := &listener{now: now, sink: sink, clean: clean, requires: map[string][]string{}, began: map[running]time.Time{}, took: map[resource.URN]time.Duration{},
-		problems: map[resource.URN][]string{}, replaced: map[resource.URN]Step{}, steps: map[resource.URN]Step{}}
 	if g != nil {
 		for _, r := range g.Resources {
 			l.requires[r.Name] = r.Requirements
@@ -51,27 +62,46 @@ func newListener(now func() time.Time, sink func(Event), clean func(string) stri
 	return l
 }
 
-// listen takes events until the channel closes or the engine says that it is done.
+// noted tells the operations whose end is an event.
+func noted(op display.StepOp) bool {
+	return op != deploy.OpSame && op != deploy.OpRefresh && op != deploy.OpReplace && op != deploy.OpRemovePendingReplace
+}
+
+// listen takes events until the channel closes. It never waits for the engine, which waits for it.
 func (l *listener) listen(events <-chan pulumi.Event, done chan<- struct{}) {
 	defer close(done)
-	for e := range events {
-		if e.Type == pulumi.CancelEvent {
-			continue
+	for {
+		select {
+		case e, open := <-events:
+			if !open {
+				return
+			}
+			l.hear(e)
+		case key := <-l.recorded:
+			if e, ok := l.unsafe[key]; ok {
+				delete(l.unsafe, key)
+				l.sink(e)
+			} else {
+				l.safe[key] = true
+			}
 		}
-		switch p := e.Payload().(type) {
-		case pulumi.ResourcePreEventPayload:
-			l.start(p.Metadata)
-		case pulumi.ResourceOutputsEventPayload:
-			l.finish(p.Metadata)
-		case pulumi.ResourceOperationFailedPayload:
-			l.fail(p.Metadata)
-		case pulumi.DiagEventPayload:
-			l.say(p)
-		case pulumi.ErrorEventPayload:
-			l.errors = append(l.errors, l.clean(p.Error))
-		case pulumi.StdoutEventPayload:
-			l.sink(Event{Kind: Log, Message: l.clean(plain(p.Message))})
-		}
+	}
+}
+
+func (l *listener) hear(e pulumi.Event) {
+	switch p := e.Payload().(type) {
+	case pulumi.ResourcePreEventPayload:
+		l.start(p.Metadata)
+	case pulumi.ResourceOutputsEventPayload:
+		l.finish(p.Metadata)
+	case pulumi.ResourceOperationFailedPayload:
+		l.fail(p.Metadata)
+	case pulumi.DiagEventPayload:
+		l.say(p)
+	case pulumi.ErrorEventPayload:
+		l.troubles = append(l.troubles, l.clean(p.Error))
+	case pulumi.StdoutEventPayload:
+		l.sink(Event{Kind: Log, Message: l.clean(plain(p.Message))})
 	}
 }
 
@@ -104,14 +134,9 @@ func (l *listener) start(m pulumi.StepEventMetadata) {
 		return
 	}
 	l.began[running{m.URN, m.Op}] = l.now()
-	switch m.Op {
-	case deploy.OpSame, deploy.OpRefresh, deploy.OpRemovePendingReplace:
-		return // not worth a line
-	case deploy.OpReplace:
-		return // only the name of what create-replacement and delete-replaced do
+	if noted(m.Op) {
+		l.sink(Event{Kind: Started, Step: l.step(m), Message: phase(m.Op)})
 	}
-	s := l.step(m)
-	l.sink(Event{Kind: Started, Step: s, Message: phase(m.Op)})
 }
 
 func phase(op display.StepOp) string {
@@ -129,6 +154,9 @@ func (l *listener) finish(m pulumi.StepEventMetadata) {
 	if internalType(m.Type) || m.Op == deploy.OpRemovePendingReplace {
 		return
 	}
+	if l.looking {
+		m.Op = deploy.OpRefresh // a refresh by itself names its steps by what it found
+	}
 	s := l.step(m)
 	key := running{m.URN, m.Op}
 	if began, ok := l.began[key]; ok {
@@ -138,6 +166,9 @@ func (l *listener) finish(m pulumi.StepEventMetadata) {
 	switch m.Op {
 	case deploy.OpRefresh:
 		l.refreshed(m, s)
+		if l.looking {
+			l.put(m.URN, s)
+		}
 		return
 	case deploy.OpReplace:
 		s.Diff = changes(m, l.clean)
@@ -159,9 +190,19 @@ func (l *listener) finish(m pulumi.StepEventMetadata) {
 	default:
 		l.put(m.URN, s)
 	}
-	if m.Op != deploy.OpSame {
-		l.sink(Event{Kind: Finished, Step: s, Took: s.Took, Message: phase(m.Op)})
+	if noted(m.Op) {
+		l.announce(key, Event{Kind: Finished, Step: s, Took: s.Took, Message: phase(m.Op)})
 	}
+}
+
+// announce tells of a finished step as soon as its record is safe.
+func (l *listener) announce(key running, e Event) {
+	if l.recorded == nil || l.safe[key] {
+		delete(l.safe, key)
+		l.sink(e)
+		return
+	}
+	l.unsafe[key] = e
 }
 
 // refreshed looks at what a refresh found. A resource that is gone has no new state.
@@ -215,7 +256,7 @@ func (l *listener) say(p pulumi.DiagEventPayload) {
 		l.problems[p.URN] = append(l.problems[p.URN], text)
 		e.Kind = Diagnostic
 	case p.Severity == diag.Error:
-		l.errors = append(l.errors, text)
+		l.troubles = append(l.troubles, text)
 		e.Kind = Diagnostic
 	case p.Severity == diag.Warning:
 		e.Kind = Diagnostic
@@ -247,4 +288,28 @@ func (l *listener) plan() Plan {
 		p.Counts[s.Op]++
 	}
 	return p
+}
+
+// skipped lists the resources of the Graph that no step was even tried for, in the Graph's order.
+func (l *listener) skipped(g *stacks.Graph) []string {
+	if g == nil {
+		return nil
+	}
+	tried := map[string]bool{}
+	for urn := range l.steps {
+		tried[urn.Name()] = true
+	}
+	for _, s := range l.failed {
+		tried[s.Name] = true
+	}
+	for urn := range l.problems {
+		tried[urn.Name()] = true
+	}
+	var out []string
+	for _, r := range g.Resources {
+		if !tried[r.Name] {
+			out = append(out, r.Name)
+		}
+	}
+	return out
 }

@@ -62,27 +62,13 @@ type program struct {
 	scrubber *scrubber
 	width    int // registrations at once
 
-	mu      sync.Mutex
-	stood   map[string]stood
-	reached map[string]bool // registered, whatever came of it
+	mu    sync.Mutex
+	stood map[string]stood
 }
 
 func newProgram(g stacks.Graph, s *scrubber, parallel int) *program {
 	// Registrations wait in the engine for their turn; more of them than steps keeps its queue filled.
-	return &program{graph: g, scrubber: s, width: 2 * parallel, stood: map[string]stood{}, reached: map[string]bool{}}
-}
-
-// skipped lists the resources that were never given to the engine, in the Graph's order.
-func (p *program) skipped() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out []string
-	for _, r := range p.graph.Resources {
-		if !p.reached[r.Name] {
-			out = append(out, r.Name)
-		}
-	}
-	return out
+	return &program{graph: g, scrubber: s, width: 2 * parallel, stood: map[string]stood{}}
 }
 
 func (p *program) run(ctx context.Context, info plugin.RunInfo) error {
@@ -221,9 +207,6 @@ func (w *walk) register(ctx context.Context, r stacks.Resource) error {
 	for key, names := range r.Needs() {
 		byProperty[key] = &pulumirpc.RegisterResourceRequest_PropertyDependencies{Urns: urns(names)}
 	}
-	w.mu.Lock()
-	w.reached[r.Name] = true
-	w.mu.Unlock()
 	response, err := w.monitor.RegisterResource(ctx, &pulumirpc.RegisterResourceRequest{
 		Type: r.Type, Name: r.Name, Parent: w.root, Custom: true, Object: object,
 		Dependencies: urns(r.Dependencies()), PropertyDependencies: byProperty,

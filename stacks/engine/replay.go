@@ -154,7 +154,7 @@ func replay(base *apitype.DeploymentV3, entries []apitype.JournalEntry) (apitype
 		again[op.Resource.URN] = true
 	}
 	for _, op := range base.PendingOperations {
-		if op.Type == apitype.OperationTypeCreating && !created[op.Resource.URN] && !again[op.Resource.URN] {
+		if op.Type == apitype.OperationTypeCreating && !created[op.Resource.URN] && !again[op.Resource.URN] && !internalType(op.Resource.Type) {
 			d.Deployment.PendingOperations = append(d.Deployment.PendingOperations, op)
 		}
 	}

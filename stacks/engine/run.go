@@ -35,6 +35,8 @@ type job struct {
 	op      operation
 	name    string // for messages: "preview", "up", …
 	dry     bool
+	looking bool          // a refresh by itself
+	clears  bool          // what interrupted creates may have left, and the run would not see, is removed first
 	graph   *stacks.Graph // nil for refresh and destroy
 	options Options
 	sink    func(Event)
@@ -60,6 +62,7 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 	snapshot.SecretsManager = e.keeper
 
 	listener := newListener(e.cfg.Now, j.sink, e.scrubber.clean, j.graph)
+	listener.looking = j.looking
 	out := ran{listener: listener, recovered: l.recovered}
 	e.tellPending(listener, l)
 
@@ -69,6 +72,10 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 	}
 	events := make(chan pulumi.Event)
 	listening := make(chan struct{})
+	recorded := make(chan running)
+	if !j.dry {
+		listener.recorded = recorded
+	}
 	go listener.listen(events, listening)
 
 	scope, source := cancel.NewContext(context.Background())
@@ -80,7 +87,7 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", j.name, err)
 		}
-		engineContext.SnapshotManager = manager
+		engineContext.SnapshotManager = &durable{JournalSnapshotManager: manager, recorded: recorded, over: listening}
 	}
 	info := pulumi.UpdateInfo{
 		Root:    e.paths.home,
@@ -112,13 +119,10 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 	source.Terminate() // closes providers and plugins
 	close(events)
 	<-listening
-	if walker != nil {
-		out.skipped = walker.skipped()
-	}
+	out.skipped = listener.skipped(j.graph)
+	err = errors.Join(e.failure(j, out, err), listener.bug)
 	if recorder != nil {
-		err = errors.Join(e.failure(j, out, err), e.record(recorder, l))
-	} else {
-		err = e.failure(j, out, err)
+		err = errors.Join(err, e.record(recorder, l))
 	}
 	return out, err
 }
@@ -159,8 +163,8 @@ func (e *Engine) failure(j job, out ran, err error) error {
 		return fmt.Errorf("%s: %w", j.name, context.Canceled)
 	case len(out.listener.failed) > 0:
 		return &StepsError{Job: j.name, Failed: out.listener.failed}
-	case len(out.listener.errors) > 0:
-		return fmt.Errorf("%s: %s", j.name, strings.Join(out.listener.errors, "; "))
+	case len(out.listener.troubles) > 0:
+		return fmt.Errorf("%s: %s", j.name, strings.Join(out.listener.troubles, "; "))
 	case len(out.listener.problems) > 0:
 		return &StepsError{Job: j.name, Failed: out.listener.leftover()}
 	case result.IsBail(err):

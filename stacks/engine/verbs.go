@@ -36,19 +36,19 @@ func (e *Engine) Up(ctx context.Context, g stacks.Graph, o Options, sink func(Ev
 	if err := e.checkGraph(ctx, g); err != nil {
 		return Outcome{}, fmt.Errorf("up: %w", err)
 	}
-	return e.change(ctx, job{op: pulumi.Update, name: "up", graph: &g, options: o, sink: sink})
+	return e.change(ctx, job{op: pulumi.Update, name: "up", clears: true, graph: &g, options: o, sink: sink})
 }
 
 // Refresh takes over into the state what the world is like now. It changes nothing in the world. It needs the lock.
 // Plan.Drift tells what was different.
 func (e *Engine) Refresh(ctx context.Context, sink func(Event)) (Plan, error) {
-	out, err := e.change(ctx, job{op: pulumi.Refresh, name: "refresh", sink: sink})
+	out, err := e.change(ctx, job{op: pulumi.Refresh, name: "refresh", looking: true, sink: sink})
 	return out.Plan, err
 }
 
 // Destroy deletes everything in the state. It needs the lock and may be called again until it succeeds.
 func (e *Engine) Destroy(ctx context.Context, sink func(Event)) (Outcome, error) {
-	return e.change(ctx, job{op: pulumi.Destroy, name: "destroy", sink: sink})
+	return e.change(ctx, job{op: pulumi.Destroy, name: "destroy", clears: true, sink: sink})
 }
 
 // change does a job that writes state.
@@ -67,10 +67,24 @@ func (e *Engine) change(ctx context.Context, j job) (Outcome, error) {
 	if err := e.compact(l); err != nil {
 		return Outcome{}, fmt.Errorf("%s: %w", j.name, err)
 	}
+	var cleared, stuck []Step
+	if j.clears {
+		if cleared, stuck, err = e.clear(ctx, l, j); err != nil {
+			return Outcome{}, fmt.Errorf("%s: remove what an interrupted run left: %w", j.name, err)
+		}
+	}
 	out, err := e.run(ctx, j, l)
 	o := Outcome{Cancelled: out.cancelled, Skipped: out.skipped, Recovered: out.recovered, Took: e.cfg.Now().Sub(began)}
 	if out.listener != nil {
 		o.Plan, o.Failed = out.listener.plan(), out.listener.failed
+	}
+	if len(cleared) > 0 && o.Counts != nil {
+		o.Steps = append(cleared, o.Steps...)
+		o.Counts[OpDelete] += len(cleared)
+	}
+	if len(stuck) > 0 {
+		o.Failed = append(stuck, o.Failed...)
+		err = errors.Join(&StepsError{Job: j.name, Failed: stuck}, err)
 	}
 	return o, err
 }

@@ -88,7 +88,11 @@ func (w *world) do(ctx context.Context, what, name string, item map[string]any) 
 			if err != nil {
 				return err
 			}
-			if err := os.WriteFile(path, raw, 0o600); err != nil {
+			// Whole or not at all, as the process may be killed in between.
+			if err := os.WriteFile(path+".tmp", raw, 0o600); err != nil {
+				return err
+			}
+			if err := os.Rename(path+".tmp", path); err != nil {
 				return err
 			}
 		}
