@@ -129,7 +129,7 @@ func (v *validator) wrongType(path string, at entry) {
 	mend := "write " + v.assignment(path, at.shape)
 	switch {
 	case at.shape.is("string") && at.value.Kind == yaml.ScalarNode:
-		mend = "put it in quotes: "+shorten(at.value.Value)
+		mend = "put it in quotes: " + shorten(at.value.Value)
 	case at.shape.is("array") && at.value.Kind == yaml.ScalarNode:
 		mend = fmt.Sprintf("write it as a list: [%s]", cut(flow(at.value)))
 	case at.shape.is("boolean"):

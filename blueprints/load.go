@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"gopkg.in/yaml.v3"
 )
@@ -88,7 +89,10 @@ func (d *Document) read(root *yaml.Node) Diagnostics {
 		d.unreadable = true
 		return ds
 	}
-	pruned := d.prune("", tree)
+	pruned := tree
+	if len(d.faulty) > 0 {
+		pruned = d.prune("", tree)
+	}
 	if err := pruned.Decode(&d.Spec); err != nil {
 		// The schema and the Go types disagree: a fault of ours, but the user must not lose the other findings.
 		d.unreadable = true
@@ -133,4 +137,4 @@ func join(parent, key string) string {
 }
 
 // element gives the path of an element of a list.
-func element(parent string, i int) string { return fmt.Sprintf("%s[%d]", parent, i) }
+func element(parent string, i int) string { return parent + "[" + strconv.Itoa(i) + "]" }

@@ -56,8 +56,13 @@ func (v *validator) index(path string, key, n *yaml.Node, s *shape) {
 			v.index(element(path, i), nil, e, items)
 		}
 	case yaml.ScalarNode:
-		if s != nil && quantities[s.definition] != nil && n.ShortTag() != "!!null" {
-			if err := quantities[s.definition](n.Value); err != nil {
+		if s == nil {
+			return
+		}
+		if parse := quantities[s.definition]; parse == nil {
+			v.number(path, n, s)
+		} else if n.Tag != "!!null" {
+			if err := parse(n.Value); err != nil {
 				v.quantity(path, err)
 			}
 		}
@@ -91,7 +96,7 @@ func (v *validator) validate(tree *yaml.Node) {
 		v.report("", fmt.Sprintf("cannot be judged: %v", err), "this is a fault of surety; please report it")
 		return
 	}
-	result, err := schema.Validate(gojsonschema.NewRawLoader(v.toJSON("", tree)))
+	result, err := schema.Validate(gojsonschema.NewRawLoader(toJSON(tree)))
 	if err != nil {
 		v.report("", fmt.Sprintf("cannot be judged: %v", err), "this is a fault of surety; please report it with the spec")
 		return
@@ -122,39 +127,35 @@ func rank(e gojsonschema.ResultError) int {
 }
 
 // toJSON gives the tree as the values that the schema library reads. A number keeps its digits.
-func (v *validator) toJSON(path string, n *yaml.Node) any {
-	switch n.Kind {
-	case yaml.MappingNode:
+func toJSON(n *yaml.Node) any {
+	switch {
+	case n.Kind == yaml.MappingNode:
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			m[n.Content[i].Value] = v.toJSON(join(path, n.Content[i].Value), n.Content[i+1])
+			m[n.Content[i].Value] = toJSON(n.Content[i+1])
 		}
 		return m
-	case yaml.SequenceNode:
+	case n.Kind == yaml.SequenceNode:
 		l := make([]any, 0, len(n.Content))
-		for i, e := range n.Content {
-			l = append(l, v.toJSON(element(path, i), e))
+		for _, e := range n.Content {
+			l = append(l, toJSON(e))
 		}
 		return l
+	case n.Tag == "!!str":
+		return n.Value
 	}
 	var value any
 	if err := n.Decode(&value); err != nil {
 		return n.Value
 	}
 	switch x := value.(type) {
-	case nil, bool, string:
+	case nil, bool:
 		return x
-	case int:
-		v.octal(path, n)
-		return json.Number(strconv.Itoa(x))
-	case int64:
-		return json.Number(strconv.FormatInt(x, 10))
-	case uint64:
-		return json.Number(strconv.FormatUint(x, 10))
+	case int, int64, uint64:
+		return json.Number(fmt.Sprint(x))
 	case float64:
 		if math.IsInf(x, 0) || math.IsNaN(x) {
-			v.report(path, cut(n.Value)+" is not a finite number", "write a number")
-			return json.Number("1")
+			return json.Number("1") // it is reported where it stands
 		}
 		return json.Number(strconv.FormatFloat(x, 'g', -1, 64))
 	default: // a date: in a spec it is text
@@ -162,10 +163,14 @@ func (v *validator) toJSON(path string, n *yaml.Node) any {
 	}
 }
 
-// octal refuses a leading zero, which YAML reads as base 8 and most people do not.
-func (v *validator) octal(path string, n *yaml.Node) {
+// number refuses what YAML takes for a number and a person does not: infinities, and a leading zero, which means base 8.
+func (v *validator) number(path string, n *yaml.Node, s *shape) {
 	digits := strings.TrimLeft(n.Value, "+-")
-	if s := v.at[path].shape; len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' && (s.is("number") || s.is("integer")) && s.definition == "" {
+	switch {
+	case !s.is("number") && !s.is("integer") || digits == "":
+	case n.Tag == "!!float" && strings.Trim(digits, "0123456789_.eE+-") != "":
+		v.report(path, cut(n.Value)+" is not a finite number", "write a number, as in "+v.assignment(path, s))
+	case n.Tag == "!!int" && len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9':
 		v.report(path, cut(n.Value)+" begins with a zero, which YAML reads in base 8", "write "+cut(strings.TrimLeft(digits, "0")))
 	}
 }

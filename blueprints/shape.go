@@ -41,7 +41,6 @@ type shape struct {
 	minimum    string // as written in the schema, "" for none
 	above      string // exclusiveMinimum
 	maximum    string
-	described  bool
 }
 
 // specShape reads the shapes from the schema once. The schema is JSON, and JSON is YAML: read so, the examples keep their order.
@@ -80,8 +79,6 @@ func (r *shapeReader) shape(n *yaml.Node) *shape {
 	}
 	each(n, func(k string, v *yaml.Node) {
 		switch k {
-		case "description":
-			s.described = v.Value != ""
 		case "type":
 			s.types = words(v)
 		case "examples":

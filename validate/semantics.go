@@ -39,6 +39,7 @@ type judge struct {
 	doc         *blueprints.Document
 	spec        *blueprints.Spec
 	diagnostics blueprints.Diagnostics
+	dangling    bool // something names a part that is not there: what seems unused may be what was meant
 }
 
 // fault reports what stops the work. Nothing is reported when the requirement, or one that it conflicts with, has a
@@ -82,7 +83,7 @@ func (j *judge) anything() {
 
 // unused warns of parts that nothing in the spec reaches. A spec without servers may be used from outside.
 func (j *judge) unused() {
-	if len(j.spec.Servers) == 0 || !j.sound("servers") {
+	if len(j.spec.Servers) == 0 || j.dangling || !j.sound("servers") {
 		return
 	}
 	reached := map[string]bool{}

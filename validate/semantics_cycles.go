@@ -31,8 +31,18 @@ func (j *judge) cycles() {
 			to := "servers." + cycle[(i+1)%len(cycle)]
 			conflict = append(conflict, fmt.Sprintf("servers.%s.uses[%d]", n, slices.Index(j.spec.Servers[n].Uses, to)))
 		}
-		j.fault(conflict[0], "the uses form a cycle: "+strings.Join(append(cycle, cycle[0]), " → "), "remove one of these uses, so that there is a first group to start", conflict...)
+		j.fault(conflict[0], "the uses form a cycle: "+arrows(append(cycle, cycle[0])), "remove one of these uses, so that there is a first group to start", conflict...)
 	}
+}
+
+// arrows writes a way, leaving out the middle of a long one.
+func arrows(names []string) string {
+	const ends = 5
+	if len(names) > 2*ends+1 {
+		left := fmt.Sprintf("(%d more)", len(names)-2*ends)
+		names = slices.Concat(names[:ends], []string{left}, names[len(names)-ends:])
+	}
+	return strings.Join(names, " → ")
 }
 
 // components gives the strongly connected components (Tarjan's algorithm).

@@ -79,6 +79,7 @@ func (j *judge) exists(at, target string) bool {
 	if slices.Contains(usable, section) && j.has(section, name) {
 		return true
 	}
+	j.dangling = true
 	if !j.sound(at, target) {
 		return false
 	}
@@ -143,6 +144,7 @@ func (j *judge) references(id, place, text string, s blueprints.Server) {
 	for _, e := range each(err) {
 		var bad *blueprints.ReferenceError
 		if errors.As(e, &bad) {
+			j.dangling = true
 			j.fault(at, bad.Text+" "+bad.Problem, bad.Mend)
 		}
 	}
@@ -156,6 +158,7 @@ func (j *judge) references(id, place, text string, s blueprints.Server) {
 		switch {
 		case r.Section == "secrets":
 			if !j.has(r.Section, r.Name) && j.sound(target) {
+				j.dangling = true
 				mend := fmt.Sprintf("add it: secrets: {%s: {length: 24}}", r.Name)
 				if near, ok := blueprints.Nearest(r.Name, j.names("secrets")); ok {
 					mend = fmt.Sprintf("did you mean %q?", near)
