@@ -62,7 +62,7 @@ func (c Component) term() Term {
 	case KindServer:
 		published(reliability.Instance)
 		if c.Instances > 1 {
-			t.Percent = 100 * reliability.AtLeast(t.Need, t.Of, t.Each/100)
+			t.Percent = tidy(100 * reliability.AtLeast(t.Need, t.Of, t.Each/100))
 			t.Source += fmt.Sprintf("; %d of %d needed, taken to fail independently; that %[1]d carries the load is for a load measurement to show", t.Need, t.Of)
 		}
 	case KindDatabase:
@@ -104,7 +104,7 @@ func (d *designer) availability() {
 	}
 	av := Availability{Percent: 100, Required: float64(d.spec.Objectives.Availability), Terms: []Term{}, Formula: "nothing to fail"}
 	if found {
-		av.Entry, av.Percent = at.id, math.Min(worst*100, 100)
+		av.Entry, av.Percent = at.id, tidy(worst*100)
 		for _, id := range at.parts {
 			av.Terms = append(av.Terms, terms[id])
 		}
@@ -183,6 +183,9 @@ func (c Component) redundancy() string {
 	}
 	return ""
 }
+
+// tidy drops the rounding noise of binary fractions, far below any digit that means something.
+func tidy(percent float64) float64 { return math.Round(percent*1e10) / 1e10 }
 
 // percent writes an availability with as many digits as its distance from 100 needs, rounded down so that it never promises more.
 func percent(p float64) string {

@@ -75,6 +75,9 @@ func (d *designer) conflicts() {
 		for c.figure(nil, mended) < required-tolerance {
 			open := without(c.improvable, mended)
 			set := minimal(open, func(held []string) bool { return c.figure(nil, without(c.improvable, held)) < required-tolerance })
+			if len(set) == 0 { // all are mended already: rounding at most is missing
+				break
+			}
 			d.reportChoices(c, set, reported)
 			mended = append(mended, set...)
 		}

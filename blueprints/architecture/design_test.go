@@ -239,3 +239,24 @@ func TestExamplesAreSound(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the loader reads, Design must survive: it is run on specs with faults too, to show what can be shown.
+func FuzzDesign(f *testing.F) {
+	f.Add([]byte(everyLeaf))
+	f.Add([]byte("surety: v1\nname: a\nobjectives: {availability: 100, rpo: 1s, rto: 1s}\nservers:\n  a: {runs: {command: [a], port: 1}, uses: [servers.b, servers.b], public: {port: 80}}\n  b: {runs: {command: [b], port: 1}, uses: [servers.a]}\ndatabases: {d: {engine: redis}}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		doc, _ := blueprints.Parse("fuzz.yaml", data)
+		a, ds := Design(doc)
+		if _, err := json.Marshal(a); err != nil {
+			t.Fatal(err)
+		}
+		if short := a.Availability.Percent < a.Availability.Required-tolerance; short && !ds.HasErrors() {
+			t.Fatalf("%v of %v goes unreported", a.Availability.Percent, a.Availability.Required)
+		}
+		a.Rules()
+		a.Undeclared(22)
+		if got := len(Prospects(a, doc.Requirements, nil)); got != len(doc.Requirements) {
+			t.Fatalf("%d prospects for %d requirements", got, len(doc.Requirements))
+		}
+	})
+}
