@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,20 +28,26 @@ const (
 	ext4ResizeFS = 0x40086610
 )
 
-// makeImage makes the disk's file, or makes it larger when it is there; never smaller.
-func makeImage(ctx context.Context, dir string, size int64) error {
+// makeImage makes the disk's file, or makes it and its file system larger when it is there; never smaller. The disk
+// must not be in use. The programs hold the host's lock too, so that they are done when a later Start gets it, even if
+// this process is killed.
+func makeImage(ctx context.Context, dir string, size int64, held *os.File) error {
 	path := imagePath(dir)
 	if st, err := os.Stat(path); err == nil {
-		if st.Size() >= size {
-			return nil
+		if st.Size() < size {
+			if err := os.Truncate(path, size); err != nil {
+				return err
+			}
 		}
-		return os.Truncate(path, size)
-	}
-	mkfs, err := exec.LookPath("mkfs.ext4")
-	if err != nil {
-		if mkfs, err = exec.LookPath("/sbin/mkfs.ext4"); err != nil {
-			return exec.ErrNotFound
+		now, err := imageSize(path)
+		if err != nil || now >= size {
+			return err
 		}
+		err = runTool(ctx, held, "resize2fs", "-f", path)
+		if errors.Is(err, exec.ErrNotFound) {
+			return nil // then init asks the kernel to
+		}
+		return err
 	}
 	next := path + ".new"
 	file, err := os.OpenFile(next, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -52,11 +59,44 @@ func makeImage(ctx context.Context, dir string, size int64) error {
 		return err
 	}
 	// No journal: the image outlives the host's processes, not the machine's power. Inode tables are zero already.
-	out, err := exec.CommandContext(ctx, mkfs, "-q", "-F", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", next).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("mkfs.ext4: %w: %s", err, strings.TrimSpace(string(out)))
+	if err := runTool(ctx, held, "mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", next); err != nil {
+		return errors.Join(err, os.Remove(next))
 	}
 	return os.Rename(next, path)
+}
+
+func runTool(ctx context.Context, held *os.File, name string, args ...string) error {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if path, err = exec.LookPath("/sbin/" + name); err != nil {
+			return fmt.Errorf("%s: %w", name, exec.ErrNotFound)
+		}
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.ExtraFiles = []*os.File{held}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// imageSize reads the size in bytes of the file system in an image from its superblock
+// (Documentation/filesystems/ext4/super.rst: s_blocks_count_lo, s_log_block_size, s_blocks_count_hi).
+func imageSize(path string) (int64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	super := make([]byte, 1024)
+	if _, err := file.ReadAt(super, 1024); err != nil {
+		return 0, fmt.Errorf("read superblock of %q: %w", path, err)
+	}
+	if binary.LittleEndian.Uint16(super[0x38:]) != 0xef53 {
+		return 0, fmt.Errorf("%q holds no ext4 file system", path)
+	}
+	blocks := uint64(binary.LittleEndian.Uint32(super[0x150:]))<<32 | uint64(binary.LittleEndian.Uint32(super[0x4:]))
+	return int64(blocks << (10 + binary.LittleEndian.Uint32(super[0x18:]))), nil
 }
 
 // attachLoop puts the image on a free loop device that the kernel frees by itself with its last user, and returns it

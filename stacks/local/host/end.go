@@ -17,12 +17,12 @@ import (
 
 // Kill powers the host off: everything in it is killed at once, the disk is kept for the next Start. Repeatable.
 func (h *Host) Kill(ctx context.Context) error {
-	unlock, err := lock(ctx, h.dir, false)
+	held, err := lock(ctx, h.dir, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
-		defer unlock()
+		defer held.Close()
 		err = h.end(ctx)
 	}
 	if err != nil {
@@ -34,12 +34,12 @@ func (h *Host) Kill(ctx context.Context) error {
 // Destroy removes the host with its disk: processes, namespaces, mounts, loop device, cgroup and files. It may be
 // repeated, and works on what a killed Start left behind. A base folder outside the host's own is kept.
 func (h *Host) Destroy(ctx context.Context) error {
-	unlock, err := lock(ctx, h.dir, false)
+	held, err := lock(ctx, h.dir, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
-		defer unlock()
+		defer held.Close()
 		if err = h.end(ctx); err == nil {
 			err = os.RemoveAll(h.dir)
 		}

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Adopt returns the host of a folder, running or not, as after a crash of whoever started it. The error is
@@ -132,15 +134,18 @@ func (m missing) Error() string { return string(m) }
 // Is makes it one of fs.ErrNotExist.
 func (m missing) Is(target error) bool { return target == fs.ErrNotExist }
 
-// answers tells whether the host is up: its init runs and answers. One that runs and does not within ten seconds is not.
-func (h *Host) answers(ctx context.Context) bool {
+// answers tells whether the host is up: its init runs and answers. One that runs and does not within ten seconds is
+// not; one that had no time to because ctx ended is an error.
+func (h *Host) answers(ctx context.Context) (bool, error) {
 	if !h.Running() {
-		return false
+		return false, ctx.Err()
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	_, err := h.ask(ctx, request{Op: "status"})
-	return err == nil
+	if _, err := h.ask(limited, request{Op: "status"}); err != nil {
+		return false, ctx.Err()
+	}
+	return true, nil
 }
 
 // Status tells what runs. A host that does not run is no error.
@@ -222,11 +227,11 @@ func (h *Host) act(ctx context.Context, op, service, sig string) error {
 // whose definition or files changed, stops those that are no more and starts new ones. Files that an earlier Configure
 // placed and this one does not name are removed. It may be repeated, and after being killed must be.
 func (h *Host) Configure(ctx context.Context, config Config) error {
-	unlock, err := lock(ctx, h.dir, false)
+	held, err := lock(ctx, h.dir, false)
 	if err != nil {
 		return fmt.Errorf("configure host %q: %w", h.Name(), err)
 	}
-	defer unlock()
+	defer held.Close()
 	if err := h.configure(ctx, config); err != nil {
 		return fmt.Errorf("configure host %q: %w", h.Name(), err)
 	}
@@ -310,11 +315,15 @@ func hostsFile(name string, hosts map[string]netip.Addr) string {
 	return b.String()
 }
 
+// ErrGrowsAtStart says that the kernel does not let us grow a disk in use (CAP_SYS_RESOURCE is missing): it grows when
+// the host is killed and started again.
+var ErrGrowsAtStart = errors.New("the disk grows when the host is started again")
+
 // SetLimits sets the limits of a running or stopped host in place. A disk can grow but not shrink.
 func (h *Host) SetLimits(ctx context.Context, l Limits) error {
-	unlock, err := lock(ctx, h.dir, false)
+	held, err := lock(ctx, h.dir, false)
 	if err == nil {
-		defer unlock()
+		defer held.Close()
 		err = h.setLimits(l)
 	}
 	if err != nil {
@@ -358,7 +367,12 @@ func (h *Host) setLimits(l Limits) error {
 			return err
 		}
 	}
-	return growDisk(h.root(), l.Disk)
+	if err := growDisk(h.root(), l.Disk); errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w (%w)", ErrGrowsAtStart, err)
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 // root is where the machine sees the root of a running host.

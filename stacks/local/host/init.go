@@ -81,7 +81,9 @@ func Init(_ []string) int {
 }
 
 func bringUp(m bootMessage, files []*os.File) (*server, error) {
-	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGPIPE, unix.SIGTERM)
+	// Caught and dropped rather than ignored: what is ignored here, or was by whoever started us, children would ignore too.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGPIPE, unix.SIGTERM, unix.SIGALRM,
+		unix.SIGUSR1, unix.SIGUSR2, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU)
 	unix.Umask(0o022)
 	var image *os.File
 	if m.Image {

@@ -101,7 +101,8 @@ func shortName(name, dir string) string {
 
 // lock takes the advisory lock on a host's folder, making it if wanted; it waits at most as long as ctx allows.
 // The error is fs.ErrNotExist when the folder is not there.
-func lock(ctx context.Context, dir string, create bool) (func(), error) {
+// Closing the file unlocks; a child that inherits it holds the lock on.
+func lock(ctx context.Context, dir string, create bool) (*os.File, error) {
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -121,7 +122,7 @@ func lock(ctx context.Context, dir string, create bool) (func(), error) {
 				locked, err1 := file.Stat()
 				there, err2 := os.Stat(dir)
 				if err1 == nil && err2 == nil && os.SameFile(locked, there) {
-					return func() { file.Close() }, nil
+					return file, nil
 				}
 			}
 			file.Close()

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -34,12 +35,17 @@ var etcSkipped = []string{"apt", "docker", "environment", "fstab", "gitconfig", 
 	"mtab", "npmrc", "passwd-", "pip.conf", "postgresql", "resolv.conf", "ssh/ssh_config.d", "ssh/sshd_config", "ssh/sshd_config.d", "subgid-", "subuid-", "wgetrc"}
 
 // makeBase fills base with the copy of the machine's /etc and the bare folders of its /var, once: it appears whole or not at all.
-func makeBase(base string) error {
+func makeBase(ctx context.Context, base string) error {
 	if _, err := os.Stat(filepath.Join(base, "etc")); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(base, 0o755); err != nil {
+	held, err := lock(ctx, base, true) // several hosts may want it at once
+	if err != nil {
 		return err
+	}
+	defer held.Close()
+	if _, err := os.Stat(filepath.Join(base, "etc")); err == nil {
+		return nil
 	}
 	next, err := os.MkdirTemp(base, ".etc-")
 	if err != nil {
@@ -57,11 +63,7 @@ func makeBase(base string) error {
 	if err := os.Chmod(next, 0o755); err != nil {
 		return err
 	}
-	err = os.Rename(next, filepath.Join(base, "etc"))
-	if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTEMPTY) {
-		return nil // another host was faster
-	}
-	return err
+	return os.Rename(next, filepath.Join(base, "etc"))
 }
 
 // copyTree copies folders, regular files and links that want takes, with modes and owners. A file that goes meanwhile is no error.

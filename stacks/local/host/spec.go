@@ -71,7 +71,7 @@ type Spec struct {
 	// and may be removed when no host of it is left. Dir/base when empty: then every host makes its own, in about 40 ms.
 	Base string
 	// Network, when set, is called with the path of the new network namespace before anything runs in the host.
-	Network func(nsPath string) error
+	Network func(nsPath string) error `json:"-"`
 }
 
 // Exec is a command to run inside a host.

@@ -38,20 +38,24 @@ func Start(ctx context.Context, spec Spec) (*Host, error) {
 		return nil, err
 	}
 	fail := func(err error) (*Host, error) { return nil, fmt.Errorf("start host %q: %w", spec.Name, err) }
-	unlock, err := lock(ctx, spec.Dir, true)
+	held, err := lock(ctx, spec.Dir, true)
 	if err != nil {
 		return fail(err)
 	}
-	defer unlock()
+	defer held.Close()
 	h := &Host{dir: spec.Dir}
 	if h.rec, err = readRecord(spec.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(err)
 	}
-	if !h.answers(ctx) {
+	up, err := h.answers(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	if !up {
 		if err := h.end(ctx); err != nil { // whatever an earlier Start left half done
 			return fail(err)
 		}
-		if err := h.boot(ctx, spec); err != nil {
+		if err := h.boot(ctx, spec, held); err != nil {
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootTime)
 			defer cancel()
 			return fail(errors.Join(err, h.end(stop)))
@@ -99,7 +103,7 @@ func (s *Spec) check() error {
 
 // boot makes everything and waits until the host's init is up. The order makes it safe to be killed: the record comes
 // before what it names, and init does nothing until it gets the whole boot message.
-func (h *Host) boot(ctx context.Context, spec Spec) error {
+func (h *Host) boot(ctx context.Context, spec Spec, held *os.File) error {
 	ctx, cancel := context.WithTimeout(ctx, bootTime)
 	defer cancel()
 	h.setRecord(record{Name: spec.Name, Parent: spec.CgroupParent, Base: spec.Base, Boot: bootID(), Paths: h.record().Paths})
@@ -125,8 +129,8 @@ func (h *Host) boot(ctx context.Context, spec Spec) error {
 	}
 	// The disk and the shared parts are made while init's program loads.
 	disk, base := make(chan error, 1), make(chan error, 1)
-	go func() { disk <- h.prepareDisk(ctx, size) }()
-	go func() { base <- makeBase(spec.Base) }()
+	go func() { disk <- h.prepareDisk(ctx, size, held) }()
+	go func() { base <- makeBase(ctx, spec.Base) }()
 	boot, message, err := h.launch(spec, g)
 	if err := errors.Join(<-disk, <-base, err); err != nil {
 		if boot != nil {
@@ -165,12 +169,12 @@ func (h *Host) boot(ctx context.Context, spec Spec) error {
 
 // prepareDisk makes or grows the disk's image, or, when the machine cannot carry one, a folder in its place. A disk
 // stays of the kind it was made.
-func (h *Host) prepareDisk(ctx context.Context, size int64) error {
+func (h *Host) prepareDisk(ctx context.Context, size int64, held *os.File) error {
 	if _, err := os.Stat(folderPath(h.dir)); err == nil {
 		return nil
 	}
 	if loopsUsable() {
-		err := makeImage(ctx, h.dir, size)
+		err := makeImage(ctx, h.dir, size, held)
 		if err == nil || !errors.Is(err, exec.ErrNotFound) {
 			return err
 		}
