@@ -94,6 +94,9 @@ func walkSpecial(v any, at string, see func(at string, v any)) {
 		}
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if len(v) == 1 && (key == refKey || key == joinKey || key == secretKey) {
+				see(at, fmt.Errorf("a map with the single key %s would be read back as something else", key))
+			}
 			walkSpecial(v[key], at+"."+key, see)
 		}
 	default:
