@@ -29,6 +29,9 @@ type agent struct {
 	running bool   // the server accepts connections
 
 	promotions chan promotionRequest
+
+	alone int  // how often in a row a standby was seen to receive nothing
+	again bool // the next bringUp clones although there is data
 }
 
 type promotionRequest struct {
@@ -101,7 +104,7 @@ func (a *agent) loop(ctx context.Context, hangups <-chan os.Signal, load func() 
 			err = errors.Join(err, a.server.stop(stopGrace))
 		}
 	}()
-	watch := time.NewTicker(time.Second)
+	watch := time.NewTicker(500 * time.Millisecond)
 	defer watch.Stop()
 	for up := false; ; {
 		if !up {
@@ -130,7 +133,9 @@ func (a *agent) loop(ctx context.Context, hangups <-chan os.Signal, load func() 
 			r.reply <- a.promote(ctx)
 			cancel()
 		case <-watch.C:
-			a.keepFollowing(ctx)
+			if a.keepFollowing(ctx) {
+				a.again, up = true, false
+			}
 		case <-hangups:
 			next, err := load()
 			if err == nil {
@@ -182,12 +187,17 @@ func (a *agent) bringUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if a.again && todo == stepStandby {
+		todo = stepClone
+	}
 	a.setPhase(string(todo), false)
 	switch todo {
 	case stepInit:
 		err = a.initialise(ctx)
 	case stepClone:
-		err = a.clone(ctx)
+		if err = a.clone(ctx); err == nil {
+			a.again, a.alone = false, 0
+		}
 	case stepStandby:
 		_ = a.ensureSlot(ctx) // best effort: the primary may be away, and keepFollowing tries again
 	}
@@ -258,19 +268,6 @@ func (a *agent) waitReady(ctx context.Context) error {
 				return nil
 			}
 		}
-	}
-}
-
-// keepFollowing restores the slot of a standby that receives nothing, in case its primary was replaced by one that lacks it.
-func (a *agent) keepFollowing(ctx context.Context) {
-	if a.conf.Role != Standby {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	s, err := a.query(ctx)
-	if err == nil && s.Role == Standby && !s.Streaming {
-		_ = a.ensureSlot(ctx) // tried again at the next tick; the server's own log says why it cannot follow
 	}
 }
 

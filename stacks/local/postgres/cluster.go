@@ -7,10 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // step is what has to be done with the data directory before the server can start, or after.
@@ -89,8 +86,15 @@ func (a *agent) clone(ctx context.Context) error {
 	defer cancel()
 	retry := time.NewTicker(100 * time.Millisecond)
 	defer retry.Stop()
+	filled := exists(filepath.Join(a.conf.DataDir, "PG_VERSION"))
 	for {
-		if err = a.ensureSlot(ctx); err == nil {
+		if err = nil; filled {
+			err = a.mayReplace(ctx)
+		}
+		if err == nil {
+			err = a.renewSlot(ctx)
+		}
+		if err == nil {
 			if err = errors.Join(os.RemoveAll(a.tmpDir()), a.makeDir(a.tmpDir(), 0o700)); err != nil {
 				return err
 			}
@@ -128,36 +132,4 @@ func (a *agent) adopt() error {
 		return err
 	}
 	return errors.Join(syncDir(filepath.Dir(a.conf.DataDir)), os.RemoveAll(a.oldDir()))
-}
-
-// ensureSlot makes the replication slot on the primary, which keeps the log until this standby has it. An existing one is kept.
-func (a *agent) ensureSlot(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	conf, err := pgconn.ParseConfig("sslmode=disable")
-	if err != nil {
-		return err
-	}
-	host, port, err := net.SplitHostPort(a.conf.Primary)
-	if err != nil {
-		return err
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return fmt.Errorf("primary %q: %w", a.conf.Primary, err)
-	}
-	conf.Host, conf.Port, conf.User, conf.Password, conf.Database = host, uint16(number), replicationRole, a.conf.ReplicationPassword, ""
-	conf.Fallbacks, conf.RuntimeParams = nil, map[string]string{"replication": "true"}
-	conn, err := pgconn.ConnectConfig(ctx, conf)
-	if err != nil {
-		return fmt.Errorf("reach the primary: %w", err)
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	const duplicateObject = "42710" // SQLSTATE
-	var refused *pgconn.PgError
-	_, err = conn.Exec(ctx, "CREATE_REPLICATION_SLOT "+a.conf.Slot+" PHYSICAL RESERVE_WAL").ReadAll()
-	if errors.As(err, &refused) && refused.Code == duplicateObject {
-		return nil
-	}
-	return err
 }

@@ -160,8 +160,12 @@ func (p *process) await(what string, want func(Status) bool) Status {
 	var s Status
 	var err error
 	for {
-		if s, err = Query(ctx, nil, p.conf.Socket); err == nil && want(s) {
-			return s
+		now, fault := Query(ctx, nil, p.conf.Socket)
+		if fault == nil && want(now) {
+			return now
+		}
+		if ctx.Err() == nil {
+			s, err = now, fault
 		}
 		select {
 		case <-tick.C:

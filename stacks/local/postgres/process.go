@@ -74,6 +74,12 @@ func (a *agent) command(ctx context.Context, whenOrphaned syscall.Signal, name s
 // run runs a program of BinDir to its end; what it printed is in the error.
 // The goroutine keeps its thread, because the kernel sends the parent-death signal when the *thread* that started the child ends.
 func (a *agent) run(ctx context.Context, name string, args ...string) error {
+	_, err := a.output(ctx, name, args...)
+	return err
+}
+
+// output is run with what the program printed.
+func (a *agent) output(ctx context.Context, name string, args ...string) (string, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := a.command(ctx, syscall.SIGKILL, name, args...)
@@ -81,9 +87,9 @@ func (a *agent) run(ctx context.Context, name string, args ...string) error {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(out.String()))
+		return "", fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(out.String()))
 	}
-	return nil
+	return out.String(), nil
 }
 
 // server is one running postmaster.
