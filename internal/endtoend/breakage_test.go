@@ -30,14 +30,15 @@ func mendEach(t *testing.T, b *bench, breakages []breakage) {
 		t.Run(broken.name, func(t *testing.T) {
 			b := &bench{t, b.dir}
 			broken.do(b)
-			var results []struct {
-				State        string
-				Requirements []string
-				Summary      string
+			var report struct {
+				Results []struct {
+					State        string
+					Requirements []string
+				}
 			}
-			b.read(&results, 3, "verify")
+			b.read(&report, 3, "verify")
 			var named []string
-			for _, r := range results {
+			for _, r := range report.Results {
 				if r.State == "fail" {
 					named = append(named, r.Requirements...)
 				}
