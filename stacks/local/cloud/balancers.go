@@ -147,6 +147,9 @@ func (d *daemon) openEntry(r record) error {
 		if err != nil {
 			return nil, err
 		}
+		if !outside.Running() { // its namespace's path could mean another process by now
+			return nil, host.ErrNotRunning
+		}
 		return network.DialIn(ctx, outside.Namespace(), "tcp", to)
 	})
 }

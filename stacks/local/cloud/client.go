@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -107,7 +108,12 @@ func (c *Client) Delete(ctx context.Context, kind Kind, name string) error {
 
 // Ping asks whether the daemon answers. ErrNotRunning says that it does not.
 func (c *Client) Ping(ctx context.Context) error {
-	return c.do(ctx, http.MethodGet, "/v1/ping", nil, nil)
+	err := c.do(ctx, http.MethodGet, "/v1/ping", nil, nil)
+	var failed *Failed
+	if errors.As(err, &failed) { // it was there and is ending
+		return fmt.Errorf("%w in %q: %s", ErrNotRunning, c.dir, failed.Message)
+	}
+	return err
 }
 
 // Status reads the whole environment back.
@@ -132,11 +138,26 @@ func (c *Client) Promote(ctx context.Context, database string) (Database, error)
 	return out, err
 }
 
-// Exec runs a program on a host and waits for its end. It does not pass through the daemon, so it works while the daemon is down.
-func (c *Client) Exec(ctx context.Context, hostName string, e host.Exec) (int, error) {
-	h, err := host.Adopt(hostDir(c.dir, hostName))
+// Host finds a host of the environment, running or dead, without the daemon: its init is reached directly. *NotFound when there is none.
+func (c *Client) Host(name string) (*host.Host, error) {
+	if !hostName.MatchString(name) {
+		return nil, &NotFound{Kind: "hosts", Name: name}
+	}
+	h, err := host.Adopt(hostDir(c.dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &NotFound{Kind: "hosts", Name: name}
+	}
 	if err != nil {
-		return 0, fmt.Errorf("find host %q: %w", hostName, err)
+		return nil, fmt.Errorf("find host %q: %w", name, err)
+	}
+	return h, nil
+}
+
+// Exec runs a program on a host and waits for its end. It does not pass through the daemon, so it works while the daemon is down.
+func (c *Client) Exec(ctx context.Context, name string, e host.Exec) (int, error) {
+	h, err := c.Host(name)
+	if err != nil {
+		return 0, err
 	}
 	return h.Exec(ctx, e)
 }

@@ -5,9 +5,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -68,8 +70,7 @@ func (w *world) steps() int {
 // finds: building again gives the same environment as ever, and at the end nothing is left.
 func TestCrashes(t *testing.T) {
 	w := newWorld(t)
-	lb, err := w.build(t.Context())
-	if err != nil {
+	if _, err := w.build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	total := w.steps()
@@ -82,7 +83,14 @@ func TestCrashes(t *testing.T) {
 		at := 1 + random.IntN(total)
 		t.Run("at "+strconv.Itoa(at), func(t *testing.T) {
 			w.t = t
-			w.crashAt(at, lb, want)
+			w.crashAt(at, want)
+		})
+	}
+	for range rounds / 2 {
+		after := time.Duration(random.IntN(2000)) * time.Millisecond
+		t.Run("after "+after.String(), func(t *testing.T) {
+			w.t = t
+			w.killAfter(after, want)
 		})
 	}
 	w.t = t
@@ -102,7 +110,7 @@ func (w *world) addresses() map[string]string {
 	return out
 }
 
-func (w *world) crashAt(at int, lb Balancer, want map[string]string) {
+func (w *world) crashAt(at int, want map[string]string) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	w.t.Setenv(CrashVariable, strconv.Itoa(at))
@@ -112,22 +120,9 @@ func (w *world) crashAt(at int, lb Balancer, want map[string]string) {
 	}
 	w.t.Setenv(CrashVariable, "")
 	w.start()
-	begun := time.Now()
-	again, err := w.build(ctx)
-	if err != nil {
-		w.t.Errorf("build again: %v", err)
+	if !w.converges(ctx, want) {
 		w.destroy()
 		return
-	}
-	w.t.Logf("mended in %s", time.Since(begun).Round(time.Millisecond))
-	if page, err := fetch(again.Entry); err != nil {
-		w.t.Errorf("the entry: %q, %v", page, err)
-	}
-	if got := w.addresses(); len(got) != len(want) {
-		w.t.Errorf("hosts are %v, want %v", got, want)
-	}
-	if s, err := w.Status(ctx); err != nil || len(s.Unfinished) != 0 || len(s.Errors) != 0 {
-		w.t.Errorf("status: unfinished %v, errors %v, %v", s.Unfinished, s.Errors, err)
 	}
 	// And once more while everything is deleted: each step of deleting comes early in the life of this new daemon.
 	w.kill()
@@ -137,4 +132,46 @@ func (w *world) crashAt(at int, lb Balancer, want map[string]string) {
 	}
 	w.t.Setenv(CrashVariable, "")
 	w.destroy()
+}
+
+// killAfter kills the daemon some time into building, wherever it is then, and drops the caller's requests with it.
+func (w *world) killAfter(after time.Duration, want map[string]string) {
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	w.start()
+	s, err := w.Status(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	dropped, drop := context.WithCancel(ctx)
+	timer := time.AfterFunc(after, func() { drop(); syscall.Kill(s.Pid, syscall.SIGKILL) })
+	defer timer.Stop()
+	_, err = w.build(dropped)
+	w.t.Logf("killed while building: %v", err != nil)
+	<-dropped.Done()
+	w.start()
+	w.converges(ctx, want)
+	w.destroy()
+}
+
+// converges builds again and checks that the result is the same as ever.
+func (w *world) converges(ctx context.Context, want map[string]string) bool {
+	w.t.Helper()
+	begun := time.Now()
+	again, err := w.build(ctx)
+	if err != nil {
+		w.t.Errorf("build again: %v", err)
+		return false
+	}
+	w.t.Logf("mended in %s", time.Since(begun).Round(time.Millisecond))
+	if page, err := fetch(again.Entry); err != nil {
+		w.t.Errorf("the entry: %q, %v", page, err)
+	}
+	if got := w.addresses(); !reflect.DeepEqual(got, want) {
+		w.t.Errorf("hosts are %v, want %v", got, want)
+	}
+	if s, err := w.Status(ctx); err != nil || len(s.Unfinished) != 0 || len(s.Errors) != 0 {
+		w.t.Errorf("status: unfinished %v, errors %v, %v", s.Unfinished, s.Errors, err)
+	}
+	return true
 }

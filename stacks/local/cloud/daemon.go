@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"surety/stacks/local/host"
@@ -29,6 +30,7 @@ type daemon struct {
 	entries entries
 	base    context.Context    // ends when the daemon is told to end
 	end     context.CancelFunc // ends base
+	making  sync.RWMutex       // held for reading while something is made, for writing to see that nothing is
 	closing atomic.Bool        // a shutdown has begun: nothing new may be made
 
 	net         sync.Mutex // held while the router is made, changed or replaced
@@ -38,19 +40,21 @@ type daemon struct {
 }
 
 // Serve runs the control plane of the environment in cfg.Dir until ctx ends or a shutdown is asked for. At its end the hosts go on
-// running: the next daemon finds them. Only one daemon can serve a folder.
+// running: the next daemon finds them. Only one daemon can serve a folder. It sets the process's file mode mask and is meant to have
+// the process for itself.
 func Serve(ctx context.Context, cfg Config) error {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return err
 	}
-	patience, cancel := context.WithTimeout(ctx, time.Second) // for one that is ending right now
+	patience, cancel := context.WithTimeout(ctx, 3*time.Second) // for one that is ending right now
 	defer cancel()
 	lock, err := lockFile(patience, filepath.Join(cfg.Dir, "daemon.lock"))
 	if err != nil {
 		return fmt.Errorf("another daemon serves %q: %w", cfg.Dir, err)
 	}
 	defer lock.Close()
+	syscall.Umask(0o022) // hosts hold files for users that are not the caller
 	d := &daemon{cfg: cfg, started: cfg.Clock(), faults: faultsFromEnvironment(cfg.Log)}
 	d.base, d.end = context.WithCancel(ctx)
 	defer d.end()

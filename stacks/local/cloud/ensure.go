@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -49,6 +50,9 @@ func (c Config) withDefaults() (Config, error) {
 // startTimeout bounds the wait for a new daemon's first answer.
 const startTimeout = 10 * time.Second
 
+// maxDaemonLog is the size in bytes from which a new daemon puts its predecessors' log aside. One older file is kept.
+const maxDaemonLog = 4 << 20
+
 // Ensure returns a client of a daemon that answers, starting the daemon when none does. Of several processes that call it at once,
 // one starts the daemon and the others wait for it. The daemon outlives the caller: it has a session and a log file of its own
 // (DIR/daemon.log) and no descriptor of ours.
@@ -80,13 +84,20 @@ func Ensure(ctx context.Context, cfg Config) (*Client, error) {
 
 // spawn starts the daemon and returns a channel that closes when it ends.
 func spawn(cfg Config) (<-chan struct{}, error) {
-	log, err := os.OpenFile(filepath.Join(cfg.Dir, "daemon.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	path := filepath.Join(cfg.Dir, "daemon.log")
+	if info, err := os.Stat(path); err == nil && info.Size() > maxDaemonLog {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("put old daemon log aside: %w", err)
+		}
+	}
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open daemon log: %w", err)
 	}
 	defer log.Close()
 	cmd := exec.Command(cfg.Binary, "cloud", "--dir", cfg.Dir)
 	cmd.Dir = "/" // so that the caller's folder can be unmounted or removed
+	cmd.Env = environment()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -95,6 +106,19 @@ func spawn(cfg Config) (<-chan struct{}, error) {
 	exited := make(chan struct{})
 	go func() { cmd.Wait(); close(exited) }() // reaps it if it ends before us; it does not end with us
 	return exited, nil
+}
+
+// environment is what the daemon gets of ours: it outlives the caller, so the caller's passwords and tokens are not for it.
+func environment() []string {
+	var kept []string
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		switch name {
+		case "PATH", "HOME", "LANG", "TMPDIR", "GODEBUG", CrashVariable:
+			kept = append(kept, pair)
+		}
+	}
+	return kept
 }
 
 // awaitDaemon waits for the first answer, the daemon's end or the time limit.

@@ -195,7 +195,7 @@ func (w *world) services() map[string]string {
 	}
 	out := map[string]string{}
 	for _, h := range hosts {
-		one, err := (&daemon{cfg: w.cfg}).find(h.Name)
+		one, err := w.Client.Host(h.Name)
 		if err != nil {
 			w.t.Fatal(err)
 		}

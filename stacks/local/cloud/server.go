@@ -175,6 +175,8 @@ func (d *daemon) put(req *http.Request) (any, error) {
 		return nil, err
 	}
 	defer unlock()
+	d.making.RLock()
+	defer d.making.RUnlock()
 	if d.closing.Load() {
 		return nil, &Conflict{Message: "the environment is being shut down", Mend: "try again in a moment"}
 	}

@@ -19,14 +19,17 @@ import (
 
 // shutdown ends the daemon when nothing is left. The answer is sent before the end.
 func (d *daemon) shutdown(*http.Request) (any, error) {
-	if d.closing.Swap(true) {
+	if !d.making.TryLock() {
+		return nil, &Conflict{Message: "something is being made", Mend: "wait for its end"}
+	}
+	defer d.making.Unlock()
+	if d.closing.Load() {
 		return nil, nil
 	}
-	err := d.empty()
-	if err != nil {
-		d.closing.Store(false)
+	if err := d.empty(); err != nil {
 		return nil, err
 	}
+	d.closing.Store(true)
 	d.end()
 	return nil, nil
 }
@@ -76,7 +79,7 @@ func (d *daemon) removeStrays() error {
 // erase removes what the daemon made in its folder, and the folder unless somebody else keeps something there.
 func (d *daemon) erase() error {
 	var errs []error
-	for _, name := range []string{"state", "ssh", "base", "hosts", "netns", "daemon.log", "daemon.lock", "ensure.lock", socketName} {
+	for _, name := range []string{"state", "ssh", "base", "hosts", "netns", "daemon.log", "daemon.log.1", "daemon.lock", "ensure.lock", socketName} {
 		errs = append(errs, os.RemoveAll(filepath.Join(d.cfg.Dir, name)))
 	}
 	if err := errors.Join(errs...); err != nil {
