@@ -16,6 +16,7 @@ import (
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
+	"golang.org/x/sys/unix"
 )
 
 // Config is everything the service needs. It is read from a JSON file and read again on SIGHUP.
@@ -104,8 +105,9 @@ const (
 	metaDir     = "meta"
 )
 
-// open makes the directories and the backend. Metadata goes into extended attributes where the file system has them (ext4, xfs, most
-// tmpfs) and into files of its own elsewhere; a store that began with files keeps them.
+// open makes the directories and the backend. Metadata goes into extended attributes where the file system has room for S3's limits in
+// them (xfs, tmpfs, ext4 made with ea_inode), and into files of its own elsewhere: plain ext4 gives all attributes of a file together
+// one block, which a bucket's policy and tags, or the 2 KiB of an object's own metadata, soon fill. A store keeps the way it began with.
 func open(dir string) (*posix.Posix, error) {
 	for _, sub := range []string{dataDir, versionsDir, iamDir} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
@@ -117,11 +119,11 @@ func open(dir string) (*posix.Posix, error) {
 	o.SetNewDirPerm(0o700)
 	o.SetNewFilePerm(0o600)
 	data, side := filepath.Join(dir, dataDir), filepath.Join(dir, metaDir)
-	_, err := os.Stat(side)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	inAttributes, err := metaInAttributes(dir)
+	if err != nil {
 		return nil, err
 	}
-	if err != nil && (meta.XattrMeta{}).Test(data) == nil {
+	if inAttributes {
 		return posix.New(data, meta.XattrMeta{}, o)
 	}
 	if err := os.MkdirAll(side, 0o700); err != nil {
@@ -133,6 +135,23 @@ func open(dir string) (*posix.Posix, error) {
 	}
 	o.SideCarDir = side
 	return posix.New(data, storer, o)
+}
+
+// metaInAttributes tells how the store keeps metadata: as it began, and for a new one by trying whether a large attribute fits.
+func metaInAttributes(dir string) (bool, error) {
+	if _, err := os.Stat(filepath.Join(dir, metaDir)); err == nil {
+		return false, nil
+	}
+	begun, err := os.ReadDir(filepath.Join(dir, dataDir))
+	if err != nil || len(begun) > 0 {
+		return err == nil, err
+	}
+	probe, err := os.CreateTemp(dir, "probe-")
+	if err != nil {
+		return false, err
+	}
+	fits := unix.Fsetxattr(int(probe.Fd()), "user.probe", make([]byte, 32<<10), 0) == nil
+	return fits, errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // RunFile is Run with the configuration from a JSON file, which is read again on SIGHUP: when it changed, the service is stopped and

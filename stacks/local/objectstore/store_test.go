@@ -28,14 +28,14 @@ func TestMain(m *testing.M) {
 
 // store is a service under test.
 type store struct {
-	t    *testing.T
+	t    testing.TB
 	file string
 	conf Config
 	cmd  *exec.Cmd
 	done chan error
 }
 
-func newStore(t *testing.T) *store {
+func newStore(t testing.TB) *store {
 	t.Helper()
 	dir := t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
