@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	storePort   = 9000
+	storePort   = 7070
 	storeConfig = "/etc/surety/objectstore.json"
 	storeData   = "/var/lib/surety/objectstore"
 	storeRegion = "us-east-1" // what S3 clients take when nothing is said
