@@ -109,9 +109,8 @@ func matches(path []string, patterns [][]string) bool {
 	return false
 }
 
-// requirements lists the leaves below a node in the order written.
-func (d *Document) requirements(path []string, n *yaml.Node) {
-	id := strings.Join(path, ".")
+// requirements lists the leaves below a node, whose path is given whole and in parts, in the order written.
+func (d *Document) requirements(id string, path []string, n *yaml.Node) {
 	if d.faulty[id] || d.tainted[id] && matches(path, composites) {
 		return
 	}
@@ -122,7 +121,8 @@ func (d *Document) requirements(path []string, n *yaml.Node) {
 		d.Requirements = append(d.Requirements, Requirement{ID: id, Value: oneLine(n), Position: d.At(id)})
 	case n.Kind == yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			d.requirements(append(path[:len(path):len(path)], n.Content[i].Value), n.Content[i+1])
+			key := n.Content[i].Value
+			d.requirements(join(id, key), append(path, key), n.Content[i+1])
 		}
 	case n.Kind == yaml.SequenceNode:
 		for i, e := range n.Content {

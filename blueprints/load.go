@@ -101,7 +101,7 @@ func (d *Document) read(root *yaml.Node) Diagnostics {
 			Mend: "this is a fault of surety; please report it with the spec",
 		})
 	}
-	d.requirements(nil, pruned)
+	d.requirements("", make([]string, 0, maxDepth), pruned)
 	return ds
 }
 

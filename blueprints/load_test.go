@@ -1,9 +1,11 @@
 package blueprints
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -59,6 +61,36 @@ func TestParseKeepsEveryLeafWithItsPlace(t *testing.T) {
 	if w := doc.Spec.Servers["web"]; doc.Dir != "dir" || w.Size.Memory != 512<<20 || w.Size.CPU != 0.5 || w.Files["/etc/a.b/c.conf"] != "one\ntwo\n" || len(doc.Spec.Secrets) != 1 || len(doc.Spec.Buckets) != 1 {
 		t.Errorf("spec: %+v", doc.Spec)
 	}
+}
+
+// A release keeps the spec as JSON: it must come back the same, through JSON and through the loader.
+func TestASpecSurvivesJSON(t *testing.T) {
+	for _, file := range append(glob(t, "library/*.yaml"), glob(t, "../examples/*/surety.yaml")...) {
+		doc, ds, err := Load(file)
+		if err != nil || len(ds) != 0 {
+			t.Fatal(err, ds)
+		}
+		text, err := json.Marshal(doc.Spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Spec
+		if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, doc.Spec) {
+			t.Errorf("%s: %v\n%+v\n%+v", file, err, back, doc.Spec)
+		}
+		if again, ds := Parse("s.json", text); len(ds) != 0 || !reflect.DeepEqual(again.Spec, doc.Spec) {
+			t.Errorf("%s: loaded from its JSON: %v", file, ds)
+		}
+	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("nothing at %s: %v", pattern, err)
+	}
+	return files
 }
 
 func TestAtFallsBackToTheNearestParent(t *testing.T) {

@@ -101,6 +101,9 @@ func parseBytes(text, per, example string) (int64, error) {
 
 // wholeNumber multiplies a decimal number with the size of its unit exactly, refusing what is negative, too large or not whole.
 func wholeNumber(text, number string, size int64, what, example string) (int64, error) {
+	if n, err := strconv.ParseInt(number, 10, 64); err == nil && n >= 0 && n <= math.MaxInt64/size {
+		return n * size, nil
+	}
 	if len(number) > 40 {
 		return 0, &UnitError{text, "is too long a number", "write it shorter, as in " + example}
 	}

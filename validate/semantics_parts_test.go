@@ -76,9 +76,9 @@ func TestCyclesAreReportedOncePerSet(t *testing.T) {
 	}
 	got := check(t, "", servers(map[string][]string{
 		"a": {"servers.b", "servers.c"}, "b": {"servers.c"}, "c": {"servers.d"}, "d": {"servers.a", "servers.b"}, // a → c → d → a
-		"e": {"servers.a"}, "f": {"servers.g"}, "g": {"servers.f"},
+		"e": {"servers.a"}, "f": {"servers.g"}, "g": {"servers.f"}, "h": {"servers.a", "servers.i"}, "i": {"servers.h"}, // h leads into a finished set
 	}))
-	want := []string{"servers.a.uses[1]: the uses form a cycle: a → c → d → a", "servers.f.uses[0]: the uses form a cycle: f → g → f"}
+	want := []string{"servers.a.uses[1]: the uses form a cycle: a → c → d → a", "servers.f.uses[0]: the uses form a cycle: f → g → f", "servers.h.uses[1]: the uses form a cycle: h → i → h"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
