@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Writer writes results in one form. It is a fold over the results: the same ones give the same bytes.
@@ -125,5 +126,5 @@ func (e Evidence) sentence() string {
 
 // oneLine folds white space, control characters included: what a program printed must not move the terminal's cursor.
 func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }

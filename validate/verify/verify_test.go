@@ -193,6 +193,7 @@ func TestBreakages(t *testing.T) {
 			w.of("balancers.web").health = 502
 			w.entry(502)
 		}, []string{"servers.web.public", "servers.web.runs.health"}},
+		{"the entry point answers with an error", func(w *world) { w.entry(502) }, []string{"servers.web.public", "servers.web.runs.health"}},
 		{"a grant is revoked", func(w *world) {
 			delete(w.grants, "web-media")
 			delete(w.live.Resources, "grant-web-media")

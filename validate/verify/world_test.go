@@ -334,7 +334,7 @@ func (p *pretended) signIn(raw string) (to *pretended, o probe.Outcome) {
 	password, _ := u.User.Password()
 	switch {
 	case reach != probe.Open || !p.w.databaseUp:
-		return nil, probe.Outcome{Postgres: &probe.PostgresSeen{}, Error: "connect: " + string(reach)}
+		return nil, probe.Outcome{Postgres: &probe.PostgresSeen{}, Error: "connect to " + raw + ": " + string(reach)} // a client that quotes the password
 	case password != p.w.in.Deployment.Resources["database-main"].Outputs["password"]:
 		return nil, probe.Outcome{Postgres: &probe.PostgresSeen{Code: "28P01"}, Error: "password authentication failed"}
 	}

@@ -1,0 +1,78 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"surety/stacks"
+	"surety/validate"
+)
+
+// What the plan promises is what is run: the same number of checks for every requirement.
+func TestPlanPromisesWhatRunKeeps(t *testing.T) {
+	w := newWorld(t, "testdata/shop.yaml")
+	planned, err := Plan(w.in.Document, w.in.Architecture, w.in.Graph)
+	if err != nil {
+		t.Fatal(err)
+	}
+	promised, kept := map[string]int{}, map[string]int{}
+	for _, p := range planned {
+		promised[p.Suite+" "+strings.Join(p.Requirements, " ")]++
+	}
+	for _, r := range w.run(t) {
+		if r.Suite == Storage && (strings.Contains(r.Check, "refuses") || strings.HasSuffix(r.Check, "no other grant")) {
+			continue // whom to try depends on the grants that were built
+		}
+		kept[r.Suite+" "+strings.Join(r.Requirements, " ")]++
+	}
+	for key, n := range kept {
+		if promised[key] < n {
+			t.Errorf("%s: %d checks were run, %d promised", key, n, promised[key])
+		}
+	}
+	if len(planned) < 100 {
+		t.Errorf("only %d checks are planned", len(planned))
+	}
+}
+
+// Nothing can be measured on hosts that do not stand: no check of a plan may pass.
+func TestNothingPassesOnHostsThatDoNotStand(t *testing.T) {
+	w := newWorld(t, "testdata/shop.yaml")
+	for i, h := range w.in.Hosts {
+		w.in.Hosts[i] = future{h.Name(), h.Component(), h.Address()}
+	}
+	w.live = Live{Unread: map[string]string{"*": "not built yet"}}
+	w.in.Deployment = stacks.Deployment{}
+	for _, r := range w.run(t) {
+		if r.State == validate.Pass {
+			t.Errorf("%s passes: %s", r.Check, r.Summary)
+		}
+		if r.State == validate.Fail {
+			t.Errorf("%s fails: %s", r.Check, r.Summary)
+		}
+	}
+}
+
+func TestHeadlines(t *testing.T) {
+	w := newWorld(t, "testdata/shop.yaml")
+	w.entry(200)
+	for i, want := range [][]string{
+		{"9 flows open as declared, 56 undeclared pairs refused, 12 rule checks as declared", "main: round trip 0.4 ms p50 of 20 from web-0"},
+		{"8 of 9 flows", "55 of 56 undeclared pairs refused"},
+	} {
+		if i == 1 {
+			w.of("balancers.web").listens[80] = false
+			w.rules[0].Port = 22
+		}
+		var lines []string
+		for _, s := range validate.Suites(w.run(t)) {
+			lines = append(lines, s.Name+": "+Headline(s))
+		}
+		for _, part := range want {
+			if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, part) }) {
+				t.Errorf("no line says %q:\n%s", part, strings.Join(lines, "\n"))
+			}
+		}
+	}
+}
