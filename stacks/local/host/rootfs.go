@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -203,7 +204,13 @@ func enterRoot(s rootSpec, image *os.File) error {
 	}
 	for _, o := range []struct{ name, lower string }{{"usr", "/usr"}, {"etc", fmt.Sprintf("/proc/self/fd/%d", base.Fd())}} {
 		options := fmt.Sprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work", o.lower, o.name, o.name)
-		if err := unix.Mount("overlay", "root/"+o.name, "overlay", unix.MS_NOATIME, options); err != nil {
+		err := unix.Mount("overlay", "root/"+o.name, "overlay", unix.MS_NOATIME, options)
+		for attempt := 0; attempt < 200 && errors.Is(err, unix.EBUSY); attempt++ {
+			// The kernel may still be letting go of the same folder after the host's last end.
+			time.Sleep(10 * time.Millisecond)
+			err = unix.Mount("overlay", "root/"+o.name, "overlay", unix.MS_NOATIME, options)
+		}
+		if err != nil {
 			return fmt.Errorf("mount overlay on /%s: %w", o.name, err)
 		}
 	}

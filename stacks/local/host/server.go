@@ -177,8 +177,8 @@ func (s *server) startSSH() error {
 	if err := replaceFile("/etc/ssh/sshd_config", []byte(sshConfig), 0o644); err != nil {
 		return err
 	}
-	s.supervisor.mu.Lock()
-	defer s.supervisor.mu.Unlock()
+	s.supervisor.change.Lock()
+	defer s.supervisor.change.Unlock()
 	s.supervisor.start(Service{Name: sshService, Command: []string{program, "-D", "-e"}})
 	return nil
 }

@@ -74,7 +74,8 @@ func (a *account) environment(extra map[string]string) []string {
 // supervisor keeps the services of a host running.
 type supervisor struct {
 	processes *processes
-	mu        sync.Mutex
+	change    sync.Mutex // held while services are changed, which may take as long as they take to stop
+	mu        sync.Mutex // of the map alone, so that the status can be had meanwhile
 	services  map[string]*supervised
 }
 
@@ -94,10 +95,13 @@ type supervised struct {
 	status ServiceStatus
 }
 
+// start adds a service; change must be held.
 func (s *supervisor) start(def Service) {
 	one := &supervised{processes: s.processes, def: def, log: &boundedLog{path: filepath.Join(logFolder, def.Name+".log")},
 		quit: make(chan struct{}), done: make(chan struct{})}
+	s.mu.Lock()
 	s.services[def.Name] = one
+	s.mu.Unlock()
 	go one.run()
 }
 
@@ -237,8 +241,8 @@ func (s *supervised) end() {
 
 // configure brings the services in line with defs. changed are the paths of the files that changed with them.
 func (s *supervisor) configure(defs []Service, changed []string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.change.Lock()
+	defer s.change.Unlock()
 	wanted := map[string]bool{sshService: true}
 	for _, def := range defs {
 		if !serviceName.MatchString(def.Name) || wanted[def.Name] {
@@ -254,6 +258,7 @@ func (s *supervisor) configure(defs []Service, changed []string) error {
 		everybody = everybody || !slices.ContainsFunc(defs, func(d Service) bool { return reads(d, path) })
 	}
 	var restart []Service
+	var gone []string
 	var stopping sync.WaitGroup
 	for name, old := range s.services {
 		i := slices.IndexFunc(defs, func(d Service) bool { return d.Name == name })
@@ -261,7 +266,7 @@ func (s *supervisor) configure(defs []Service, changed []string) error {
 		case name == sshService:
 		case i < 0:
 			stopping.Go(old.end)
-			delete(s.services, name)
+			gone = append(gone, name)
 			defer s.processes.removeGroup("service-" + name)
 		case !reflect.DeepEqual(old.def, defs[i]):
 			stopping.Go(old.end)
@@ -281,6 +286,11 @@ func (s *supervisor) configure(defs []Service, changed []string) error {
 		}
 	}
 	stopping.Wait()
+	s.mu.Lock()
+	for _, name := range gone {
+		delete(s.services, name)
+	}
+	s.mu.Unlock()
 	for _, def := range defs { // in the order given
 		if s.services[def.Name] == nil || slices.ContainsFunc(restart, func(r Service) bool { return r.Name == def.Name }) {
 			s.start(def)
@@ -322,9 +332,13 @@ func (s *supervised) signal(sig syscall.Signal) error {
 
 // act does what the machine asks of one service: "stop", "start", "restart" or "signal".
 func (s *supervisor) act(name, what, sig string) error {
+	if what != "signal" {
+		s.change.Lock()
+		defer s.change.Unlock()
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	one := s.services[name]
+	s.mu.Unlock()
 	if one == nil {
 		return fmt.Errorf("no service %q on this host: %w", name, os.ErrNotExist)
 	}

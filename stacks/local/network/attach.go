@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -84,7 +85,32 @@ func (r *Router) Attach(ctx context.Context, host, nsPath string, addr netip.Add
 	if err != nil {
 		return fail(err)
 	}
+	for _, end := range []struct{ ns, link string }{{nsPath, hostLink}, {r.path, linkName(host)}} {
+		if err := inside(end.ns, func() error { return awaitUp(ctx, end.link) }); err != nil {
+			return fail(err)
+		}
+	}
 	return nil
+}
+
+// awaitUp waits until a link of the calling thread's namespace carries packets. The kernel gets there by itself some
+// time after both ends are set up, and drops what is sent before: a connection would begin with a second's delay.
+func awaitUp(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for {
+		link, err := netlink.LinkByName(name)
+		if err != nil || link.Attrs().OperState == netlink.OperUp {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("link %s is %s: %w", name, link.Attrs().OperState, ctx.Err())
+		case <-ticker.C:
+		}
+	}
 }
 
 // paired tells whether the router's link of host ends in the namespace at nsPath.

@@ -11,13 +11,14 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
 // nsfsMagic is the file system type of a namespace handle (include/uapi/linux/magic.h, NSFS_MAGIC).
 const nsfsMagic = 0x6e736673
 
-// inside runs fn on an operating-system thread that has entered the network namespace at nsPath. The goroutine ends
+// inside runs fn, which must be repeatable, on an operating-system thread that has entered the network namespace at nsPath. The goroutine ends
 // while still locked to that thread, so the runtime ends the thread too: no other goroutine ever runs on it.
 func inside(nsPath string, fn func() error) error {
 	handle, err := os.Open(nsPath)
@@ -32,7 +33,12 @@ func inside(nsPath string, fn func() error) error {
 			done <- fmt.Errorf("enter network namespace %q: %w", nsPath, err)
 			return
 		}
-		done <- fn()
+		// A list that the kernel changes while it is read comes back as interrupted. Everything run here may be repeated.
+		err := fn()
+		for attempt := 0; attempt < 20 && errors.Is(err, netlink.ErrDumpInterrupted); attempt++ {
+			err = fn()
+		}
+		done <- err
 	}()
 	return <-done
 }
