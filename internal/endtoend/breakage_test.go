@@ -197,7 +197,7 @@ func (b *bench) swapProgram(name string) {
 func (b *bench) revokeGrant() {
 	b.t.Helper()
 	var config objectstore.Config
-	if err := json.Unmarshal([]byte(b.must(0, "exec", "object-store-0", "--", "cat", "/etc/surety/objectstore.json").stdout), &config); err != nil {
+	if err := json.Unmarshal([]byte(b.must(0, "exec", "object-store", "--", "cat", "/etc/surety/objectstore.json").stdout), &config); err != nil {
 		b.t.Fatal(err)
 	}
 	ctx := context.Background()

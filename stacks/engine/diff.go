@@ -72,7 +72,8 @@ func drift(m pulumi.StepEventMetadata, clean func(string) string) []PropertyChan
 	var out []PropertyChange
 	seen := map[string]bool{}
 	compare := func(from, to resource.PropertyMap) {
-		detailed := plugin.NewDetailedDiffFromObjectDiff(from.Diff(to, resource.IsInternalPropertyKey), false)
+		// What is secret is the program's affair and not the world's: a value that only gained or lost its mark did not drift.
+		detailed := plugin.NewDetailedDiffFromObjectDiff(unmarked(from).Diff(unmarked(to), resource.IsInternalPropertyKey), false)
 		for path := range detailed {
 			if seen[path] {
 				continue
@@ -95,6 +96,33 @@ func drift(m pulumi.StepEventMetadata, clean func(string) string) []PropertyChan
 	compare(before.Inputs, after.Inputs)
 	slices.SortFunc(out, func(a, b PropertyChange) int { return cmp.Compare(a.Path, b.Path) })
 	return out
+}
+
+// unmarked gives properties without their secret marks, for comparing only.
+func unmarked(m resource.PropertyMap) resource.PropertyMap {
+	out := make(resource.PropertyMap, len(m))
+	for key, v := range m {
+		out[key] = unmarkedValue(v)
+	}
+	return out
+}
+
+func unmarkedValue(v resource.PropertyValue) resource.PropertyValue {
+	switch {
+	case v.IsSecret():
+		return unmarkedValue(v.SecretValue().Element)
+	case v.IsOutput():
+		return unmarkedValue(v.OutputValue().Element)
+	case v.IsArray():
+		list := make([]resource.PropertyValue, len(v.ArrayValue()))
+		for i, element := range v.ArrayValue() {
+			list[i] = unmarkedValue(element)
+		}
+		return resource.NewProperty(list)
+	case v.IsObject():
+		return resource.NewProperty(unmarked(v.ObjectValue()))
+	}
+	return v
 }
 
 func stateOf(m *pulumi.StepEventStateMetadata) *pkgresource.State {
