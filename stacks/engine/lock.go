@@ -80,8 +80,11 @@ func (e *Engine) Lock(holder Holder) (unlock func() error, err error) {
 		}
 		released, e.held = true, false
 		// The file stays: removing it could take it from under one who just opened it.
-		err := errors.Join(os.Remove(stock), f.Truncate(0), f.Close())
-		if err != nil {
+		gone := os.Remove(stock)
+		if errors.Is(gone, os.ErrNotExist) {
+			gone = nil // by `pulumi cancel`
+		}
+		if err := errors.Join(gone, f.Truncate(0), f.Close()); err != nil {
 			return fmt.Errorf("unlock the state: %w", err)
 		}
 		return nil

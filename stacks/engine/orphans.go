@@ -60,8 +60,8 @@ func (e *Engine) clear(ctx context.Context, l *loaded, j job) (done, failed []St
 			}
 			providers[name] = p
 		}
-		s := Step{Op: OpDelete, Name: op.Resource.URN.Name(), Type: string(op.Resource.Type), URN: string(op.Resource.URN)}
-		say(Event{Kind: Started, Step: s, Message: "its create was interrupted"})
+		s := orphanStep(op)
+		say(Event{Kind: Started, Step: s, Message: orphanText})
 		began := e.cfg.Now()
 		err := e.clearOne(ctx, l, p, op)
 		s.Took = e.cfg.Now().Sub(began)
@@ -80,6 +80,12 @@ func (e *Engine) clear(ctx context.Context, l *loaded, j job) (done, failed []St
 		l.digest, l.exists = digest(raw), true
 	}
 	return done, failed, err
+}
+
+const orphanText = "its create was interrupted"
+
+func orphanStep(op apitype.OperationV2) Step {
+	return Step{Op: OpDelete, Name: op.Resource.URN.Name(), Type: string(op.Resource.Type), URN: string(op.Resource.URN)}
 }
 
 // bare makes a provider outside of a run of the engine.

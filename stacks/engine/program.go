@@ -9,7 +9,9 @@ import (
 
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	"github.com/pulumi/pulumi/pkg/v3/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -213,8 +215,13 @@ func (w *walk) register(ctx context.Context, r stacks.Resource) error {
 		DeleteBeforeReplace: r.DeleteBeforeReplace, DeleteBeforeReplaceDefined: r.DeleteBeforeReplace,
 		AcceptSecrets: true, AcceptResources: true, SupportsPartialValues: true, SupportsResultReporting: true,
 	})
-	if err != nil || response.GetResult() != pulumirpc.Result_SUCCESS {
-		return errIncomplete // the engine has said why
+	switch {
+	case status.Code(err) == codes.Unavailable || status.Code(err) == codes.Canceled:
+		return errIncomplete // the engine is stopping, and has said why
+	case err != nil:
+		return errors.New(status.Convert(err).Message())
+	case response.GetResult() != pulumirpc.Result_SUCCESS:
+		return errIncomplete // the step failed, and was reported
 	}
 	outputs, err := plugin.UnmarshalProperties(response.GetObject(), marshalOptions)
 	if err != nil {

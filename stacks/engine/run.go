@@ -109,7 +109,8 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 		defer close(watched)
 		out.cancelled = watch(ctx, source, j.options, ended)
 	}()
-	// The engine reports panics of its own goroutines by a panic in this call.
+	// The engine reports panics of its own goroutines by a panic in this call, where they are contained. What cannot be: a panic in
+	// a goroutine that a provider starts by itself, or in the engine's server for resource registrations. They end the process; the journal is safe.
 	_, err = protect(func() (any, error) {
 		_, _, err := j.op(info, engineContext, options, j.dry)
 		return nil, err
@@ -120,8 +121,14 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 	close(events)
 	<-listening
 	out.skipped = listener.skipped(j.graph)
+	var bug *PanicError
+	broken := errors.As(err, &bug)
 	err = errors.Join(e.failure(j, out, err), listener.bug)
-	if recorder != nil {
+	switch {
+	case recorder == nil:
+	case broken:
+		recorder.abandon() // left as it is: evidence, and safe
+	default:
 		err = errors.Join(err, e.record(recorder, l))
 	}
 	return out, err

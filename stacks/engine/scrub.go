@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -15,9 +16,9 @@ const shortest = 4
 // scrubber knows the secrets seen so far and blots them out of text. It is the second line: values that are marked as
 // secret are never rendered at all; this catches the message of a provider that quotes one.
 type scrubber struct {
-	mu       sync.RWMutex
-	known    map[string]bool
-	replacer *strings.Replacer // nil when known grew
+	mu    sync.RWMutex
+	known map[string]bool
+	words []string // the same, longest first, so that a secret inside another leaves no remainder
 }
 
 func newScrubber() *scrubber { return &scrubber{known: map[string]bool{}} }
@@ -34,8 +35,12 @@ func (s *scrubber) add(secret string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.known[secret] {
+		return
+	}
 	s.known[secret] = true
-	s.replacer = nil
+	at, _ := slices.BinarySearchFunc(s.words, secret, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	s.words = slices.Insert(s.words, at, secret)
 }
 
 // addJSON adds every string in a JSON text.
@@ -84,37 +89,15 @@ func (s *scrubber) addSecrets(v resource.PropertyValue, inside bool) {
 	}
 }
 
-// clean gives text without secrets. Longer secrets go first, so that one inside another leaves no remainder.
+// clean gives text without secrets.
 func (s *scrubber) clean(text string) string {
-	if text == "" {
-		return text
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.known) == 0 {
-		return text
-	}
-	if s.replacer == nil {
-		words := make([]string, 0, len(s.known))
-		for word := range s.known {
-			words = append(words, word)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, word := range s.words {
+		if len(word) > len(text) {
+			continue
 		}
-		slices.SortFunc(words, func(a, b string) int {
-			if len(a) != len(b) {
-				return len(b) - len(a)
-			}
-			return strings.Compare(a, b)
-		})
-		pairs := make([]string, 0, 2*len(words))
-		for _, word := range words {
-			pairs = append(pairs, word, SecretText)
-		}
-		s.replacer = strings.NewReplacer(pairs...)
+		text = strings.ReplaceAll(text, word, SecretText)
 	}
-	return s.replacer.Replace(text)
-}
-
-// holds tells whether text contains a known secret.
-func (s *scrubber) holds(text string) bool {
-	return s.clean(text) != text
+	return text
 }

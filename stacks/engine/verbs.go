@@ -23,10 +23,35 @@ func (e *Engine) Preview(ctx context.Context, g stacks.Graph, o Options, sink fu
 		return Plan{}, fmt.Errorf("preview: %w", err)
 	}
 	out, err := e.run(ctx, job{op: pulumi.Update, name: "preview", dry: true, graph: &g, options: o, sink: sink}, l)
-	if out.listener == nil {
-		return Plan{}, err
+	return e.planned(out, l, &g), err
+}
+
+// PlanDestroy says what Destroy would delete. It changes nothing and needs no lock.
+func (e *Engine) PlanDestroy(ctx context.Context, sink func(Event)) (Plan, error) {
+	if err := notCancelled(ctx); err != nil {
+		return Plan{}, fmt.Errorf("plan to destroy: %w", err)
 	}
-	return out.listener.plan(), err
+	l, err := e.load()
+	if err != nil {
+		return Plan{}, fmt.Errorf("plan to destroy: %w", err)
+	}
+	out, err := e.run(ctx, job{op: pulumi.Destroy, name: "plan to destroy", dry: true, sink: sink}, l)
+	return e.planned(out, l, nil), err
+}
+
+// planned gives the plan of a dry run, with what an interrupted run left to be removed first.
+func (e *Engine) planned(out ran, l *loaded, g *stacks.Graph) Plan {
+	if out.listener == nil {
+		return Plan{}
+	}
+	p := out.listener.plan()
+	for _, op := range e.orphans(l, g) {
+		s := orphanStep(op)
+		s.Message = orphanText
+		p.Steps = append([]Step{s}, p.Steps...)
+		p.Counts[OpDelete]++
+	}
+	return p
 }
 
 // Up makes the world as the Graph says. It needs the lock. It may be called again after any failure, cancellation or kill and
