@@ -281,7 +281,8 @@ func judgePair(from, to *facts.Host, tried []int, where []string, answers []prob
 		saw(fmt.Sprintf("%d TCP connects", len(where)), "refused", got, from.Name))
 }
 
-// permitted tells whether a flow lets one host connect to another. A flow from the internet is for callers outside only.
+// permitted tells whether a flow lets one host connect to another. A flow from the internet is for callers outside only; the host
+// that stands for the outside stands for a caller from the flow's range, whichever that is, and the rule's own check compares the range.
 func permitted(s *facts.Subject, from, to *facts.Host, port int) bool {
 	return slices.ContainsFunc(s.Arch.Flows, func(f architecture.Flow) bool {
 		return f.Port == port && slices.Contains(s.HostsOf(f.From), from) && slices.Contains(s.HostsOf(f.To), to)

@@ -135,6 +135,12 @@ func TestBreakages(t *testing.T) {
 		{"the rule is deleted only in the kernel's list", func(w *world) {
 			w.property("security-group-databases-main", "ingress", []any{map[string]any{"fromGroup": "databases.main", "port": 5432}})
 		}, []string{"servers.web.uses[0]"}},
+		{"a piece of a rule is deleted", func(w *world) {
+			rule := w.live.Resources["security-group-databases-main"].Properties["ingress"].([]any)
+			whole := rule[slices.IndexFunc(rule, func(r any) bool { return r.(map[string]any)["fromGroup"] == "servers.web" })].(map[string]any)
+			piece := map[string]any{"fromGroup": "servers.web", "port": 5432, "reason": "databases.main from servers.web: servers.web.uses[0]"}
+			w.property("security-group-databases-main", "ingress", append(slices.DeleteFunc(rule, func(r any) bool { return r.(map[string]any)["fromGroup"] == whole["fromGroup"] }), piece))
+		}, []string{"servers.web.uses[0]"}},
 		{"the public rule is deleted", func(w *world) {
 			w.rules = slices.DeleteFunc(w.rules, func(r local.Rule) bool { return r.To == "balancers.web" })
 			w.property("security-group-balancers-web", "ingress", []any{})
@@ -233,6 +239,7 @@ func TestWhatCannotBeMeasuredIsUnproven(t *testing.T) {
 		reason string
 	}{
 		{"no way into a host", func(w *world) { w.named("web-0").fault = errors.New("connection lost") }, []string{"servers.web.os", "servers.web.runs.program"}, "connection lost"},
+		{"a host has no sockets left", func(w *world) { w.named("worker-0").noSocket = true }, []string{"servers.worker.uses[0]"}, "too many open files"},
 		{"the control plane does not answer", func(w *world) {
 			w.live = Live{Unread: map[string]string{"*": "the daemon does not answer"}}
 		}, []string{"servers.web.count", "servers.web.size.cpu", "servers.web.uses[0]", "owner.team"}, "the daemon does not answer"},
@@ -276,6 +283,33 @@ func TestWhatCannotBeMeasuredIsUnproven(t *testing.T) {
 				t.Errorf("no reason says %q:\n%s", c.reason, reasons)
 			}
 		})
+	}
+}
+
+// A public group may be for some callers only: the rule in force must be for exactly them.
+func TestPublicForSomeCallersOnly(t *testing.T) {
+	w := newWorld(t, "testdata/shop.yaml", "public: {port: 80}", "public: {port: 80, from: 192.0.2.0/24}")
+	w.entry(200)
+	if failed := states(w.run(t), validate.Fail); len(failed) > 0 {
+		t.Errorf("breached %v, want nothing", failed)
+	}
+	w.property("security-group-balancers-web", "ingress", []any{map[string]any{"cidr": "0.0.0.0/0", "port": 80}})
+	if failed := states(w.run(t), validate.Fail); !slices.Equal(failed, []string{"servers.web.public"}) {
+		t.Errorf("the whole world is let in: breached %v", failed)
+	}
+}
+
+func TestVersions(t *testing.T) {
+	for _, c := range []struct {
+		output, required string
+		want             bool
+	}{
+		{"2.2.10", "2.2", true}, {"2.2.10\ngo1.26.0", "1.26", false}, {"app v2.2.10 (go1.26.0)", "v2.2", true}, {"15.18 (Debian 15.18-0+deb12u1)", "15", true},
+		{"2.80.1", "2.8", false}, {"2.8", "2.8", true}, {"2.8", "2.8.2", false}, {withoutEpoch("1:9.2p1-2+deb12u7"), "9.2", true}, {"release 7", "7", true}, {"none", "7", false},
+	} {
+		if got := meetsVersion(c.required, versionIn(c.output)); got != c.want {
+			t.Errorf("%q for required %s: %t", c.output, c.required, got)
+		}
 	}
 }
 

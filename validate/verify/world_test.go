@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -54,6 +55,7 @@ type pretended struct {
 	runs                     bool
 	env                      map[string]string
 	fault                    error // of the way in
+	noSocket                 bool  // it cannot even send a connection request
 }
 
 func (p *pretended) Name() string      { return p.name }
@@ -67,11 +69,15 @@ var testMachine = &local.Machine{OS: "debian-12", Postgres: []string{"15.18"}, C
 func sumOf(s string) string { return fmt.Sprintf("%064x", []byte(s)) }
 
 // newWorld builds the environment as it should be.
-func newWorld(t *testing.T, spec string) *world {
+func newWorld(t *testing.T, spec string, replace ...string) *world {
 	t.Helper()
-	doc, findings, err := blueprints.Load(spec)
-	if err != nil || findings.HasErrors() {
-		t.Fatalf("load: %v %v", err, findings)
+	text, err := os.ReadFile(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, findings := blueprints.Parse(spec, []byte(strings.NewReplacer(replace...).Replace(string(text))))
+	if findings.HasErrors() {
+		t.Fatalf("load: %v", findings)
 	}
 	arch, findings := architecture.Design(doc)
 	if findings.HasErrors() {
@@ -292,6 +298,9 @@ func (p *pretended) answer(t probe.Task) probe.Outcome {
 	switch t.Kind {
 	case probe.KindDial:
 		reach, _ := w.reach(p, t.Dial.Address)
+		if p.noSocket {
+			return probe.Outcome{Dial: &probe.DialSeen{Reach: probe.Unclear, Error: "too many open files"}}
+		}
 		return probe.Outcome{Dial: &probe.DialSeen{Reach: reach, Latency: time.Millisecond}}
 	case probe.KindHTTP:
 		u, _ := url.Parse(t.HTTP.URL)
