@@ -16,6 +16,7 @@ import (
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
+	"github.com/versity/versitygw/s3api"
 	"golang.org/x/sys/unix"
 )
 
@@ -90,6 +91,7 @@ func Run(ctx context.Context, c Config) error {
 		IAMDir:            filepath.Join(c.DataDir, iamDir),
 		IAMCacheDisable:   true, // a withdrawn user must be refused at once, also when it was withdrawn in the file
 		Quiet:             true,
+		S3Options:         []s3api.Option{answerExpect()},
 	})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("serve the object store: %w", err)
