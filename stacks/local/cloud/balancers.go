@@ -80,7 +80,7 @@ func (d *daemon) putBalancer(act, waits context.Context, r *record, b Balancer) 
 // is not healthy is its own server's failure, not the balancer's.
 func balancerReady(ctx context.Context, h *host.Host, want balancer.Config) error {
 	err := await(ctx, defaultDeadline, func(ctx context.Context) error {
-		s, err := balancer.Query(ctx, nil, insidePath(h, balancerSocket))
+		s, err := balancer.Query(ctx, within(h), balancerSocket)
 		switch {
 		case err != nil:
 			return err
@@ -170,7 +170,7 @@ func (d *daemon) readBalancer(ctx context.Context, r record, b Balancer, _ bool)
 	if b.Running = serviceRuns(ctx, h); !b.Running {
 		return b, nil
 	}
-	raw, err := readInside(h, balancerConfig)
+	raw, err := h.ReadFile(ctx, balancerConfig)
 	if err != nil {
 		return b, fmt.Errorf("read balancer configuration back: %w", err)
 	}

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"flag"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -66,6 +67,12 @@ func (w *world) steps() int {
 	return last
 }
 
+// More rounds, and others, on demand: go test -run TestCrashes -args -rounds 30 -seed 7
+var (
+	rounds = flag.Int("rounds", 3, "crashes at steps; half as many at moments")
+	seed   = flag.Uint64("seed", 5, "of the choice of steps and moments")
+)
+
 // TestCrashes kills the daemon at seeded steps of building, and of deleting, everything. Each time the next daemon takes up what it
 // finds: building again gives the same environment as ever, and at the end nothing is left.
 func TestCrashes(t *testing.T) {
@@ -76,17 +83,16 @@ func TestCrashes(t *testing.T) {
 	total := w.steps()
 	want := w.addresses()
 	w.destroy()
-	const seed, rounds = 5, 6
-	random := rand.New(rand.NewPCG(seed, 0))
-	t.Logf("%d steps, seed %d", total, seed)
-	for range rounds {
+	random := rand.New(rand.NewPCG(*seed, 0))
+	t.Logf("%d steps, seed %d", total, *seed)
+	for range *rounds {
 		at := 1 + random.IntN(total)
 		t.Run("at "+strconv.Itoa(at), func(t *testing.T) {
 			w.t = t
 			w.crashAt(at, want)
 		})
 	}
-	for range rounds / 2 {
+	for range *rounds / 2 {
 		after := time.Duration(random.IntN(2000)) * time.Millisecond
 		t.Run("after "+after.String(), func(t *testing.T) {
 			w.t = t

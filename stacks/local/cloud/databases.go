@@ -220,7 +220,7 @@ func askAgent(ctx context.Context, h *host.Host) (postgres.Status, error) {
 	if h == nil || !h.Running() {
 		return postgres.Status{}, errors.New("the host does not run")
 	}
-	return postgres.Query(ctx, nil, insidePath(h, postgresSocket))
+	return postgres.Query(ctx, within(h), postgresSocket)
 }
 
 func (d *daemon) readDatabase(ctx context.Context, r record, db Database, secrets bool) (Database, error) {
@@ -262,7 +262,7 @@ func (d *daemon) readDatabase(ctx context.Context, r record, db Database, secret
 		if db.Primary == "" || name == r.Primary {
 			db.Primary, db.Running, db.ActualVersion = name, true, s.Version
 		}
-		if raw, err := readInside(h, postgresConfig); err == nil {
+		if raw, err := h.ReadFile(ctx, postgresConfig); err == nil {
 			var c postgres.Config
 			if json.Unmarshal(raw, &c) == nil && !maps.Equal(c.Parameters, db.Parameters) {
 				db.Parameters = c.Parameters

@@ -35,6 +35,7 @@ func TestEnvironment(t *testing.T) {
 	t.Run("undeclared is refused", func(t *testing.T) { w.t = t; w.checkRefused() })
 	t.Run("put again changes nothing", func(t *testing.T) { w.t = t; w.checkIdempotent() })
 	t.Run("update in place", func(t *testing.T) { w.t = t; w.checkUpdates() })
+	t.Run("disk grows", func(t *testing.T) { w.t = t; w.checkGrowth() })
 	t.Run("standby", func(t *testing.T) { w.t = t; w.checkStandby() })
 	t.Run("errors", func(t *testing.T) { w.t = t; w.checkErrors() })
 	t.Run("daemon killed", func(t *testing.T) { w.t = t; w.checkDaemonKilled(lb) })
@@ -156,7 +157,7 @@ func (w *world) checkRefused() {
 	db, store, server := get[Database](w, "main"), get[ObjectStore](w, "store"), get[Server](w, "web-1")
 	for _, c := range []struct{ from, to string }{
 		{"outside", db.Address + ":5432"}, {"web", db.Address + ":5432"}, {"outside", server.Address + ":8080"},
-		{"web-0", server.Address + ":8080"}, {"web", store.Address + ":9000"}, {"web-0", server.Address + ":22"},
+		{"web-0", server.Address + ":8080"}, {"web", fmt.Sprint(store.Address, ":", storePort)}, {"web-0", server.Address + ":22"},
 	} {
 		ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Second)
 		conn, err := w.dialFrom(ctx, c.from, c.to)
@@ -211,7 +212,7 @@ func (w *world) services() map[string]string {
 func (w *world) checkUpdates() {
 	hosts, services := w.pids(), w.services()
 	s := w.server("web-0")
-	s.Limits.CPU, s.Limits.Memory = 0.5, 128<<20 // growing a disk is host's to prove: it needs CAP_SYS_RESOURCE
+	s.Limits.CPU, s.Limits.Memory = 0.5, 128<<20
 	if got := put(w, "web-0", s); got.Limits != s.Limits {
 		w.t.Errorf("limits read back as %+v", got.Limits)
 	}
@@ -248,6 +249,29 @@ func (w *world) checkUpdates() {
 	}
 	put(w, "main", mainDB)
 	put(w, "web-0", w.server("web-0"))
+}
+
+// checkGrowth grows a disk, by a restart of the host where the kernel does not let us do it in use. What is on it stays. A change that
+// grew it and was given up leaves the old spec possible.
+func (w *world) checkGrowth() {
+	w.run("web-1", "sh", "-c", "echo kept > /var/lib/kept")
+	s := w.server("web-1")
+	s.Limits.Disk, s.Env["BROKEN"], s.Deadline = 512<<20, "yes", 1
+	var failed *Failed
+	if _, err := Put(w.t.Context(), w.Client, "web-1", s); !errors.As(err, &failed) || !strings.Contains(failed.Message, "503") {
+		w.t.Errorf("a broken change: %v", err)
+	}
+	old := put(w, "web-1", w.server("web-1"))
+	if old.Limits.Disk != 512<<20 || !old.Running {
+		w.t.Errorf("back to the old spec: %+v", old)
+	}
+	if out, _ := w.run("web-1", "cat", "/var/lib/kept"); out != "kept\n" {
+		w.t.Errorf("the disk holds %q", out)
+	}
+	if err := Delete[Server](w.t.Context(), w.Client, "web-1"); err != nil {
+		w.t.Fatal(err)
+	}
+	put(w, "web-1", w.server("web-1"))
 }
 
 // checkStandby takes the standby away, adds it again and promotes it. The rows stay.

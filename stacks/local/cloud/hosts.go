@@ -8,9 +8,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -18,7 +18,6 @@ import (
 	"sync"
 
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/sys/unix"
 
 	"surety/stacks/local/host"
 )
@@ -45,14 +44,53 @@ func (d *daemon) raise(ctx context.Context, r record, name string, limits Limits
 		d.faults.step(r, name+"/attached")
 		return d.applyRules(ctx)
 	}
+	spec := host.Spec{Name: name, Dir: hostDir(d.cfg.Dir, name), Limits: host.Limits(d.keepDisk(name, limits)), Binary: d.cfg.Binary,
+		Config: config, Base: filepath.Join(d.cfg.Dir, "base"), Network: connect}
 	// It starts a host that is dead or new; of one that runs it sets limits and configuration in place, and starts what was stopped.
-	h, err := host.Start(ctx, host.Spec{Name: name, Dir: hostDir(d.cfg.Dir, name), Limits: host.Limits(limits), Binary: d.cfg.Binary,
-		Config: config, Base: filepath.Join(d.cfg.Dir, "base"), Network: connect})
+	h, err := host.Start(ctx, spec)
+	if errors.Is(err, host.ErrGrowsAtStart) {
+		if h, err = d.restart(ctx, spec); err != nil {
+			return nil, fmt.Errorf("restart host %q to grow its disk: %w", name, err)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	d.faults.step(r, name+"/started")
 	return h, nil
+}
+
+// keepDisk raises a wanted disk to the size that it has already: after a change that grew it was given up, the old spec must still be
+// possible, and no file system shrinks in use. What is read back stays the true size.
+func (d *daemon) keepDisk(name string, wanted Limits) Limits {
+	h, err := d.find(name)
+	if err != nil {
+		return wanted
+	}
+	read, _, err := h.Limits()
+	if err != nil {
+		return wanted
+	}
+	if have := asWritten(Limits(read), wanted); have.Disk > wanted.Disk {
+		d.cfg.Log.Warn("disk kept larger than asked for", "host", name, "have", have.Disk, "asked", wanted.Disk)
+		wanted.Disk = have.Disk
+	}
+	return wanted
+}
+
+// restart powers a host off, its service first and in good order, and starts it again on the same disk.
+func (d *daemon) restart(ctx context.Context, spec host.Spec) (*host.Host, error) {
+	h, err := d.find(spec.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.Stop(ctx, mainService); err != nil {
+		return nil, err
+	}
+	if err := h.Kill(ctx); err != nil {
+		return nil, err
+	}
+	return host.Start(ctx, spec)
 }
 
 // hostNames are the entries of /etc/hosts: every host, and every database's service address unless a host has that name.
@@ -129,38 +167,9 @@ func asWritten(have, asked Limits) Limits {
 	return have
 }
 
-// readInside reads a file as a host sees it. Links are followed inside the host, never out of it.
-func readInside(h *host.Host, path string) ([]byte, error) {
-	root, err := os.Open(fmt.Sprintf("/proc/%d/root", h.Pid()))
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	fd, err := unix.Openat2(int(root.Fd()), strings.TrimPrefix(path, "/"), &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	f := os.NewFile(uintptr(fd), path)
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	const most = 16 << 20
-	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("read %q: not a file of at most %d bytes", path, most)
-	}
-	raw := make([]byte, info.Size())
-	n, err := f.Read(raw)
-	if n == 0 && info.Size() == 0 {
-		return raw, nil
-	}
-	return raw[:n], err
-}
-
-// insidePath is a path of a running host as the machine sees it; for sockets, which are reached by path.
-func insidePath(h *host.Host, path string) string {
-	return fmt.Sprintf("/proc/%d/root%s", h.Pid(), path)
+// within dials the unix sockets of a host by their paths there.
+func within(h *host.Host) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, _, path string) (net.Conn, error) { return h.DialUnix(ctx, path) }
 }
 
 // KeyPath is the private key that every host of an environment accepts for root.

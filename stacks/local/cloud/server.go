@@ -39,15 +39,17 @@ func (d *daemon) routes() http.Handler {
 func (d *daemon) answer(w http.ResponseWriter, r *http.Request, f func(*http.Request) (any, error)) {
 	begun := d.cfg.Clock()
 	value, err := f(r)
-	status := http.StatusOK
+	status, said := http.StatusOK, ""
 	switch {
 	case err != nil:
-		status, value = toWire(err)
+		var body wireError
+		status, body = toWire(err)
+		value, said = body, body.Message // the lines of a service's log are for the caller; ours keeps them out
 	case value == nil:
 		status = http.StatusNoContent
 	}
 	if r.Method != http.MethodGet || err != nil && status != http.StatusNotFound {
-		d.cfg.Log.Info("request", "method", r.Method, "path", r.URL.Path, "status", status, "took", d.cfg.Clock().Sub(begun).Round(time.Millisecond), "error", err)
+		d.cfg.Log.Info("request", "method", r.Method, "path", r.URL.Path, "status", status, "took", d.cfg.Clock().Sub(begun).Round(time.Millisecond), "error", said)
 	}
 	if value == nil {
 		w.WriteHeader(status)

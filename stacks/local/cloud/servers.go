@@ -177,7 +177,7 @@ func (d *daemon) readServer(ctx context.Context, r record, s Server, _ bool) (Se
 	}
 	files := map[string]string{}
 	for name := range s.Files {
-		if raw, err := readInside(h, name); err == nil {
+		if raw, err := h.ReadFile(ctx, name); err == nil {
 			files[name] = string(raw)
 		}
 	}

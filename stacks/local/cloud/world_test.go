@@ -117,7 +117,7 @@ var (
 	webGroup  = SecurityGroup{Name: "servers.web", Ingress: []Rule{{FromGroup: "balancers.web", Port: 8080, Reason: "servers.web.public"}}}
 	lbGroup   = SecurityGroup{Name: "balancers.web", Ingress: []Rule{{CIDR: "0.0.0.0/0", Port: 80, Reason: "servers.web.public"}}}
 	mainGroup = SecurityGroup{Name: "databases.main", Ingress: []Rule{{FromGroup: "servers.web", Port: 5432, Reason: "servers.web.uses[0]"}}}
-	s3Group   = SecurityGroup{Name: "buckets", Ingress: []Rule{{FromGroup: "servers.web", Port: 9000, Reason: "servers.web.uses[1]"}}}
+	s3Group   = SecurityGroup{Name: "buckets", Ingress: []Rule{{FromGroup: "servers.web", Port: storePort, Reason: "servers.web.uses[1]"}}}
 	theStore  = ObjectStore{Name: "store", Group: "buckets", Limits: smallHost}
 	media     = Bucket{Name: "test-media", Store: "store", Versioning: true, Tags: map[string]string{"owner": "platform"}}
 	webGrant  = Grant{Name: "web-media", Store: "store", Bucket: "test-media", AccessKey: "web-media", SecretKey: "0123456789abcdef0123"}
