@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 MINIFLUX := 2.2.10
 
-.PHONY: help build demo test unit lint fuzz bench crash clean
+.PHONY: help build demo test docs unit lint fuzz bench crash clean
 help: ## Say what there is to run
 	@awk -F ':.*## ' '/^[a-z][a-z\/.-]*:.*## / { printf "  %-28s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -18,9 +18,14 @@ examples/reader/bin/miniflux: examples/reader/miniflux/go.mod ## Build the softw
 
 demo: build examples/reader/bin/miniflux ## Deploy and verify examples/reader on the local cloud
 	$(SUDO) ./bin/surety up --yes -f examples/reader
+	$(SUDO) ./bin/surety ledger -f examples/reader
+	@printf '\nopen it:    %s\nremove it:  %s\n' "$$($(SUDO) ./bin/surety open -f examples/reader)" "$(SUDO) ./bin/surety destroy --purge -f examples/reader"
 
 test: build examples/reader/bin/miniflux ## Run every test, those that need root as root (what CI runs)
 	./scripts/test
+
+docs: ## Write the generated references anew
+	go test ./internal/commands -run TestReferences -update
 
 unit: ## Run the tests that need neither root nor a database
 	go test -short ./...
@@ -31,7 +36,7 @@ lint: ## Check formatting and vet; golangci-lint too when it is installed
 	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: skipped"; fi
 
 fuzz: ## Fuzz the spec loader for 10 minutes
-	go test ./validate -run '^$$' -fuzz FuzzParse -fuzztime 10m
+	go test ./validate -run '^$$' -fuzz FuzzParse -fuzztime 10m -fuzzminimizetime 10x
 
 bench: build examples/reader/bin/miniflux ## Time whole commands and write docs/figures.md
 	$(SUDO) go run ./scripts/figures > docs/figures.md

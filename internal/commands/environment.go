@@ -35,9 +35,7 @@ func (a *app) design() (*blueprints.Document, architecture.Architecture, bluepri
 	if err != nil {
 		return nil, architecture.Architecture{}, nil, err
 	}
-	if !findings.HasErrors() {
-		findings = append(findings, validate.Semantics(doc)...)
-	}
+	findings = append(findings, validate.Semantics(doc)...)
 	var arch architecture.Architecture
 	if !findings.HasErrors() {
 		var more blueprints.Diagnostics
