@@ -367,3 +367,14 @@ func TestLedger(t *testing.T) {
 		t.Errorf("%d entries are about nothing that the spec asks: %+v", n, ledger.Unasked())
 	}
 }
+
+// A pair that could not be tried is not a pair that was refused.
+func TestWhatWasNotTriedIsNotRefused(t *testing.T) {
+	w := newWorld(t, "testdata/shop.yaml")
+	w.named("worker-0").noSocket = true
+	for _, r := range w.run(t) {
+		if strings.HasPrefix(r.Check, "connectivity/refused/worker-0/") && r.State != validate.Unproven {
+			t.Errorf("%s is %s: %s", r.Check, r.State, r.Summary)
+		}
+	}
+}
