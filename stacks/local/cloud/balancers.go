@@ -166,7 +166,7 @@ func (d *daemon) readBalancer(ctx context.Context, r record, b Balancer, _ bool)
 	if err != nil {
 		return b, fmt.Errorf("find host %q: %w", b.Name, err)
 	}
-	b.Limits, _ = limitsOf(h, b.Limits)
+	b.Limits, _ = d.limitsOf(h, b.Limits)
 	if b.Running = serviceRuns(ctx, h); !b.Running {
 		return b, nil
 	}

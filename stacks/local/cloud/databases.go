@@ -244,7 +244,7 @@ func (d *daemon) readDatabase(ctx context.Context, r record, db Database, secret
 		if err != nil {
 			return db, fmt.Errorf("find host %q: %w", name, err)
 		}
-		limits, enforced := limitsOf(h, asked)
+		limits, enforced := d.limitsOf(h, asked)
 		if db.Enforced == nil || limits != asked { // one host that differs is enough to differ
 			db.Limits, db.Enforced = limits, enforced
 		}

@@ -140,8 +140,9 @@ func (d *daemon) removeHost(ctx context.Context, r record, name string) error {
 	return nil
 }
 
-// limitsOf reads a host's limits back. For one that is dead they are what was asked for, with nothing enforced.
-func limitsOf(h *host.Host, asked Limits) (Limits, map[string]bool) {
+// limitsOf reads a host's limits back. For one that is dead they are what was asked for, with nothing enforced; so is a limit that this
+// machine cannot enforce on any host. One that it could, and that somebody lifted, reads as 0.
+func (d *daemon) limitsOf(h *host.Host, asked Limits) (Limits, map[string]bool) {
 	if h == nil || !h.Running() {
 		return asked, nil
 	}
@@ -149,7 +150,25 @@ func limitsOf(h *host.Host, asked Limits) (Limits, map[string]bool) {
 	if err != nil {
 		return Limits{}, nil
 	}
-	return asWritten(Limits(read), asked), enforced
+	have, able := Limits(read), map[string]bool{"cpu": true, "memory": true}
+	if outside, err := d.find(outsideHost); err == nil && outside.Running() {
+		_, able, _ = outside.Limits()
+	}
+	return asWritten(unenforced(have, asked, enforced, able), asked), enforced
+}
+
+// unenforced takes what nobody enforces here for what was asked.
+func unenforced(have, asked Limits, enforced, able map[string]bool) Limits {
+	if !enforced["cpu"] && !able["cpu"] {
+		have.CPU = asked.CPU
+	}
+	if !enforced["memory"] && !able["memory"] {
+		have.Memory = asked.Memory
+	}
+	if !enforced["disk"] { // it is a folder, and was one from the start
+		have.Disk = asked.Disk
+	}
+	return have
 }
 
 // asWritten takes what the kernel rounded (memory to pages, the processor's share to its period, a disk to sectors) for what was asked.

@@ -145,3 +145,24 @@ func TestHostNamesBelongToOneResource(t *testing.T) {
 		t.Errorf("two resources have the host main-0: %v", err)
 	}
 }
+
+// What the kernel rounds, or cannot enforce on this machine, is no drift; what somebody changed or lifted is.
+func TestLimitsAsReadBack(t *testing.T) {
+	asked := Limits{CPU: 0.333, Memory: 1_000_000_001, Disk: 1_000_000_001}
+	all, none := map[string]bool{"cpu": true, "memory": true, "disk": true}, map[string]bool{}
+	for name, c := range map[string]struct {
+		have           Limits
+		enforced, able map[string]bool
+		want           Limits
+	}{
+		"rounded":           {Limits{CPU: 0.3333, Memory: 999_997_440, Disk: 1_000_003_584}, all, all, asked},
+		"cannot be held":    {Limits{}, none, none, asked},
+		"lifted by hand":    {Limits{Disk: asked.Disk}, map[string]bool{"disk": true}, all, Limits{Disk: asked.Disk}},
+		"changed by hand":   {Limits{CPU: 2, Memory: 64 << 20, Disk: asked.Disk}, all, all, Limits{CPU: 2, Memory: 64 << 20, Disk: asked.Disk}},
+		"grown by somebody": {Limits{CPU: 0.333, Memory: asked.Memory, Disk: 2 << 30}, all, all, Limits{CPU: 0.333, Memory: asked.Memory, Disk: 2 << 30}},
+	} {
+		if got := asWritten(unenforced(c.have, asked, c.enforced, c.able), asked); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}

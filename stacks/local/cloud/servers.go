@@ -163,7 +163,7 @@ func (d *daemon) readServer(ctx context.Context, r record, s Server, _ bool) (Se
 	if err != nil {
 		return s, fmt.Errorf("find host %q: %w", s.Name, err)
 	}
-	s.Limits, s.Enforced = limitsOf(h, s.Limits)
+	s.Limits, s.Enforced = d.limitsOf(h, s.Limits)
 	if !h.Running() {
 		return s, nil
 	}

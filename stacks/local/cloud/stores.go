@@ -97,7 +97,7 @@ func (d *daemon) readStore(ctx context.Context, r record, s ObjectStore, _ bool)
 	if err != nil {
 		return s, fmt.Errorf("find host %q: %w", s.Name, err)
 	}
-	s.Limits, _ = limitsOf(h, s.Limits)
+	s.Limits, _ = d.limitsOf(h, s.Limits)
 	s.Running = serviceRuns(ctx, h)
 	return s, nil
 }

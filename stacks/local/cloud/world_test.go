@@ -17,6 +17,7 @@ import (
 
 	"surety/stacks/local/host"
 	"surety/stacks/local/network"
+	"surety/stacks/local/postgres"
 )
 
 // world is a real environment for a test: a daemon in a process of its own, and real hosts.
@@ -32,6 +33,9 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: hosts are made of namespaces, mounts and control groups")
+	}
+	if _, err := postgres.Find(mainDB.Version); err != nil {
+		t.Skipf("needs PostgreSQL %s: %v", mainDB.Version, err)
 	}
 	self, err := os.Executable()
 	if err != nil {
