@@ -160,6 +160,44 @@ func TestBootFailureLeavesNothingRunning(t *testing.T) {
 	}
 }
 
+func TestStartGivenUp(t *testing.T) {
+	for _, limit := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond, 80 * time.Millisecond} {
+		spec := testSpec(t, "late")
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		h, err := Start(ctx, spec)
+		cancel()
+		pids, _ := inits(spec.Dir)
+		if err == nil != (len(pids) == 1) || err == nil && !h.Running() {
+			t.Errorf("given up after %s: %v, inits %v", limit, err, pids)
+		}
+		gone(t, spec.Dir)
+	}
+}
+
+func TestSpoiltRecord(t *testing.T) {
+	spec := testSpec(t, "spoilt")
+	h := started(t, spec)
+	sh(t, h, "echo kept > /var/lib/data")
+	for _, content := range []string{"", "{\"pid\": 1"} {
+		if err := os.WriteFile(recordPath(spec.Dir), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Start(t.Context(), spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out := sh(t, again, "cat /var/lib/data"); out != "kept" {
+			t.Error(out)
+		}
+		if pids, err := inits(spec.Dir); err != nil || len(pids) != 1 {
+			t.Errorf("inits %v, %v", pids, err)
+		}
+	}
+	if err := os.WriteFile(recordPath(spec.Dir), nil, 0o600); err != nil {
+		t.Fatal(err)
+	} // and is destroyed so
+}
+
 func TestManyAtOnce(t *testing.T) {
 	shared := t.TempDir()
 	specs := make([]Spec, 5)

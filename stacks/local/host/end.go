@@ -61,9 +61,9 @@ func Remove(ctx context.Context, dir string) error {
 
 // end kills every process of the host and waits until the kernel let go of its loop device and cgroup.
 func (h *Host) end(ctx context.Context) error {
-	rec, err := readRecord(h.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	rec, spoilt := readRecord(h.dir)
+	if errors.Is(spoilt, fs.ErrNotExist) {
+		spoilt = nil // nothing was made before it is written
 	}
 	if rec.alive() {
 		if err := killInit(ctx, rec.Pid, rec.Start); err != nil {
@@ -100,10 +100,13 @@ func (h *Host) end(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+	if spoilt != nil { // as the machine's sudden end may leave it
+		return removeGroupsOf(ctx, h.dir)
+	}
 	if rec.Name == "" {
 		return nil
 	}
-	g, err := hostGroup(rec.Parent, shortName(rec.Name, h.dir))
+	g, err := hostGroup(rec.Parent, groupName(rec.Name, h.dir))
 	if err != nil {
 		return err
 	}
@@ -142,8 +145,12 @@ func killInit(ctx context.Context, pid int, start uint64) error {
 	}
 }
 
-// inits finds running inits of the host in dir by their environment.
+// inits finds the running init of the host in dir, recorded or not, by its environment.
 func inits(dir string) ([]int, error) {
+	return initsWhere(func(of string) bool { return of == dir })
+}
+
+func initsWhere(is func(dir string) bool) ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
@@ -155,18 +162,19 @@ func inits(dir string) ([]int, error) {
 			continue
 		}
 		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err == nil && strings.HasPrefix(string(env), marker+dir+"\x00") {
+		if of, ok := strings.CutPrefix(string(env), marker); err == nil && ok && is(strings.TrimRight(of, "\x00")) {
 			found = append(found, pid)
 		}
 	}
 	return found, nil
 }
 
-// Leftovers lists what still belongs to the host in dir: processes, mounts, loop devices, cgroups and files. Namespaces
-// have no other holder than the processes listed. It is empty after Destroy.
+// Leftovers lists what still belongs to the host in dir, or to the hosts in the folders right below dir: processes,
+// mounts, loop devices, cgroups and files. Namespaces have no other holder than the processes listed. It is empty after
+// Destroy.
 func Leftovers(dir string) ([]string, error) {
 	var left []string
-	pids, err := inits(dir)
+	pids, err := initsWhere(func(of string) bool { return of == dir || filepath.Dir(of) == dir })
 	if err != nil {
 		return nil, err
 	}
@@ -187,18 +195,34 @@ func Leftovers(dir string) ([]string, error) {
 	for _, loop := range loops {
 		left = append(left, "loop device "+loop)
 	}
+	groups, err := groupsOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range groups {
+		left = append(left, "cgroup "+path)
+		for _, pid := range membersBelow(path) {
+			left = append(left, fmt.Sprintf("process %d", pid))
+		}
+	}
+	if _, err := os.Lstat(dir); err == nil {
+		left = append(left, "file "+dir)
+	}
+	return left, nil
+}
+
+// groupsOf finds the cgroups of the host in dir, or of those right below it, by their names alone.
+func groupsOf(dir string) ([]string, error) {
 	found, err := findCgroups()
 	if err != nil {
 		return nil, err
 	}
-	suffix := shortName("", dir) // a host's cgroup is named by its folder, whatever its name and parent
+	var groups []string
+	own := "-" + hash(dir)
 	for _, root := range found.roots() {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.IsDir() && strings.HasSuffix(path, suffix) {
-				left = append(left, "cgroup "+path)
-				for _, pid := range membersBelow(path) {
-					left = append(left, fmt.Sprintf("process %d", pid))
-				}
+			if name := filepath.Base(path); err == nil && entry.IsDir() && (strings.HasSuffix(name, own) || strings.Contains(name, own+"-")) {
+				groups = append(groups, path)
 			}
 			return nil //nolint:nilerr // folders come and go there
 		})
@@ -206,10 +230,23 @@ func Leftovers(dir string) ([]string, error) {
 			return nil, err
 		}
 	}
-	if _, err := os.Lstat(dir); err == nil {
-		left = append(left, "file "+dir)
+	return groups, nil
+}
+
+// removeGroupsOf removes the cgroups of the host in dir without knowing where they are.
+func removeGroupsOf(ctx context.Context, dir string) error {
+	groups, err := groupsOf(dir)
+	if err != nil {
+		return err
 	}
-	return left, nil
+	for _, path := range groups {
+		parent, name := filepath.Split(path)
+		g := group{cgroups: cgroups{v2: filepath.Clean(parent)}, parent: ".", name: name}
+		if err := g.remove(ctx); err != nil {
+			return fmt.Errorf("remove cgroup: %w", err)
+		}
+	}
+	return nil
 }
 
 // mountsBelow lists the mounts of this mount namespace at dir or below it.

@@ -43,7 +43,7 @@ func (h *Host) setRecord(r record) {
 
 func (h *Host) group() (group, error) {
 	rec := h.record()
-	return hostGroup(rec.Parent, shortName(rec.Name, h.dir))
+	return hostGroup(rec.Parent, groupName(rec.Name, h.dir))
 }
 
 // Name is the host's name.

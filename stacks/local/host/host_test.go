@@ -17,6 +17,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "host-init":
 			os.Exit(Init(os.Args[2:]))
+		case "group-trial":
+			os.Exit(groupTrial())
 		case "start-and-hang":
 			startAndHang(os.Args[2:])
 		}
@@ -135,6 +137,14 @@ func TestHostIsItsOwnMachine(t *testing.T) {
 	}
 	if _, err := os.Stat("/usr/new"); err == nil {
 		t.Error("the host wrote to the machine's /usr")
+	}
+	for _, dir := range []string{spec.Dir, filepath.Dir(spec.Dir)} {
+		left, err := Leftovers(dir)
+		for _, what := range []string{"process ", "loop device ", "cgroup ", "file "} {
+			if !strings.Contains(strings.Join(left, "\n"), what) {
+				t.Errorf("%sof a running host is not found from %s: %v, %v", what, dir, left, err)
+			}
+		}
 	}
 	if mounts, err := mountsBelow(spec.Dir); err != nil || len(mounts) > 0 {
 		t.Errorf("mounts of the host in the machine's table: %v, %v", mounts, err)

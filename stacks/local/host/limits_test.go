@@ -3,11 +3,15 @@ package host
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // needsLimit skips when this machine does not let us limit something, which Limits must have said.
@@ -265,5 +269,76 @@ func TestUnifiedHierarchyFormats(t *testing.T) {
 	}
 	if _, enforced := g.get(43); enforced["cpu"] {
 		t.Error("a process that is not in the group counts as limited")
+	}
+}
+
+// groupTrial is run in a process namespace of its own, with a version 2 cgroup: it starts a service's program there as
+// init does, lets it leave a process in another session behind, and kills them by the cgroup.
+func groupTrial() int {
+	p := newProcesses(bootMessage{Group: true, Unified: true})
+	prog := program{args: []string{"sh", "-c", "cat /proc/self/cgroup >&2; setsid sleep 1000 & exit 4"}, dir: "/", env: []string{"PATH=" + defaultPath},
+		files: []uintptr{0, 1, 2}, group: "service-x"}
+	_, done, err := p.start(prog)
+	if err != nil {
+		fmt.Println("start:", err)
+		return 1
+	}
+	status := <-done
+	left, _ := readAt(fdGroup, "service-x/cgroup.procs")
+	p.killGroup("service-x")
+	after, _ := readAt(fdGroup, "service-x/cgroup.procs")
+	fmt.Printf("exit %d, left %d, after %d\n", status.ExitStatus(), len(strings.Fields(left)), len(strings.Fields(after)))
+	return 0
+}
+
+func TestServicesInAUnifiedHierarchy(t *testing.T) {
+	needsRoot(t)
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := ""
+	for line := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(line); len(fields) > 2 && fields[2] == "cgroup2" {
+			root = fields[1]
+		}
+	}
+	if root == "" {
+		t.Skip("needs a cgroup version 2 hierarchy")
+	}
+	path := filepath.Join(root, fmt.Sprintf("surety-trial-%d", os.Getpid()))
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Skipf("needs to make cgroups: %v", err)
+	}
+	t.Cleanup(func() {
+		g := group{cgroups: cgroups{v2: root}, parent: ".", name: filepath.Base(path)}
+		if err := g.remove(t.Context()); err != nil && t.Context().Err() == nil {
+			t.Error(err)
+		}
+		eventually(t, "the cgroup is gone", func() bool {
+			_, err := os.Stat(path)
+			return removeBelow(path) == nil || errors.Is(err, fs.ErrNotExist)
+		})
+	})
+	folder, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "group-trial")
+	cmd.ExtraFiles = []*os.File{null, null, folder}
+	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS, Setsid: true}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), filepath.Base(path)+"/service-x\n") || !strings.HasSuffix(string(out), "exit 4, left 1, after 0\n") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -93,10 +93,15 @@ func bootID() string {
 	return strings.TrimSpace(string(data))
 }
 
-// shortName is a name for what belongs to the host in dir and lives outside it: readable, unique by its hash.
-func shortName(name, dir string) string {
-	sum := sha256.Sum256([]byte(dir))
-	return name + "-" + hex.EncodeToString(sum[:6])
+// groupName is the name of the cgroup of the host in dir: readable, unique by its hashes, and to be found again when
+// only the folder, or the one that holds it, is known.
+func groupName(name, dir string) string {
+	return name + "-" + hash(filepath.Dir(dir)) + "-" + hash(dir)
+}
+
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:5])
 }
 
 // lock takes the advisory lock on a host's folder, making it if wanted; it waits at most as long as ctx allows.

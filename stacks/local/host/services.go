@@ -243,7 +243,7 @@ func (s *supervised) end() {
 func (s *supervisor) configure(defs []Service, changed []string) error {
 	s.change.Lock()
 	defer s.change.Unlock()
-	wanted := map[string]bool{sshService: true}
+	wanted := map[string]bool{sshService: true, "init": true} // names of logs that are taken
 	for _, def := range defs {
 		if !serviceName.MatchString(def.Name) || wanted[def.Name] {
 			return fmt.Errorf("service name %q is not one, or taken", def.Name)

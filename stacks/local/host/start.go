@@ -44,9 +44,7 @@ func Start(ctx context.Context, spec Spec) (*Host, error) {
 	}
 	defer held.Close()
 	h := &Host{dir: spec.Dir}
-	if h.rec, err = readRecord(spec.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fail(err)
-	}
+	h.rec, _ = readRecord(spec.Dir) // one that is missing or spoilt says nothing: the host is made anew, on its disk
 	up, err := h.answers(ctx)
 	if err != nil {
 		return fail(err)
