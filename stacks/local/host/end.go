@@ -239,11 +239,20 @@ func removeGroupsOf(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range groups {
-		parent, name := filepath.Split(path)
-		g := group{cgroups: cgroups{v2: filepath.Clean(parent)}, parent: ".", name: name}
-		if err := g.remove(ctx); err != nil {
-			return fmt.Errorf("remove cgroup: %w", err)
+	found, err := findCgroups()
+	if err != nil {
+		return err
+	}
+	for _, root := range found.roots() {
+		for _, path := range groups {
+			rel, ok := strings.CutPrefix(path, root+"/")
+			if !ok {
+				continue
+			}
+			g := group{cgroups: cgroups{v2: root}, parent: filepath.Dir(rel), name: filepath.Base(rel)}
+			if err := g.remove(ctx); err != nil {
+				return fmt.Errorf("remove cgroup: %w", err)
+			}
 		}
 	}
 	return nil

@@ -95,7 +95,7 @@ func TestExec(t *testing.T) {
 		code, err := h.Exec(t.Context(), Exec{Args: []string{"sh", "-c", "tty; stty size; read x; echo got $x; exit 3"}, TTY: true,
 			Size: Window{Rows: 33, Cols: 101}, Stdin: strings.NewReader("hello\n"), Stdout: &out})
 		text := strings.ReplaceAll(out.String(), "\r", "")
-		if code != 3 || err != nil || !strings.Contains(text, "/dev/pts/0\n33 101\n") || !strings.Contains(text, "got hello") {
+		if code != 3 || err != nil || !strings.Contains(text, "/dev/pts/0\n") || !strings.Contains(text, "33 101\n") || !strings.Contains(text, "got hello") {
 			t.Errorf("%d, %v: %q", code, err, text)
 		}
 	})

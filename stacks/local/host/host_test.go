@@ -23,11 +23,19 @@ func TestMain(m *testing.M) {
 			startAndHang(os.Args[2:])
 		}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	found, err := findCgroups()
+	for _, root := range found.roots() {
+		if _, gone := os.Stat(filepath.Join(root, testParent())); gone == nil || err != nil {
+			fmt.Println("left over: cgroup", root, testParent(), err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
-// base is shared by the tests of one run.
-var base string
+// testParent is the cgroup of all hosts of one run.
+func testParent() string { return "surety-test/" + fmt.Sprint(os.Getpid()) }
 
 func needsRoot(t testing.TB) {
 	t.Helper()
@@ -44,7 +52,7 @@ func testSpec(t testing.TB, name string) Spec {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 20), name) // longer than a socket's path may be
-	return Spec{Name: name, Dir: dir, Binary: self, CgroupParent: "surety-test/" + fmt.Sprint(os.Getpid()),
+	return Spec{Name: name, Dir: dir, Binary: self, CgroupParent: testParent(),
 		Limits: Limits{CPU: 1, Memory: 256 << 20, Disk: 1 << 30}}
 }
 
