@@ -71,6 +71,9 @@ func gone(t testing.TB, dir string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+	if data, _ := os.ReadFile((&Host{dir: dir}).Log("init")); strings.Contains(string(data), "DATA RACE") {
+		t.Errorf("init, under the race detector: %s", data)
+	}
 	if err := Remove(ctx, dir); err != nil {
 		t.Error(err)
 	}

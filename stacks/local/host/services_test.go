@@ -56,9 +56,10 @@ func TestServicesAreKeptRunning(t *testing.T) {
 		s := serviceOf(t, h, "steady")
 		return s.Running && s.Pid != first.Pid && s.Restarts == 1 && s.LastExit == "signal killed"
 	})
-	if data, err := os.ReadFile(h.Log("steady")); err != nil || strings.Count(string(data), "\nup\n") != 2 {
-		t.Errorf("log: %v\n%s", err, data)
-	}
+	eventually(t, "the log has both runs", func() bool {
+		data, _ := os.ReadFile(h.Log("steady"))
+		return strings.Count(string(data), "\nup\n") == 2
+	})
 	// With its main process everything goes that a service started, sessions or not; never two generations of it.
 	count := func(what string) int {
 		n, _ := strconv.Atoi(sh(t, h, "pgrep -fc '^sleep "+what+"' || true"))
