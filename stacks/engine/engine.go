@@ -61,7 +61,7 @@ type paths struct {
 	lock       string
 }
 
-// Open prepares the engine for a stack. It makes the state folder, reads nothing yet and takes no lock; a journal that an
+// Open prepares the engine for a stack. It changes nothing on disk, reads nothing yet and takes no lock; a journal that an
 // interrupted run left behind is read by every method from then on, and folded into the checkpoint by the next one that holds the lock.
 func Open(cfg Config) (*Engine, error) {
 	if cfg.Dir == "" {
@@ -98,9 +98,6 @@ func Open(cfg Config) (*Engine, error) {
 		scrubber: newScrubber(),
 	}
 	e.keeper = &keeper{phrase: cfg.Passphrase, cache: cfg.KeyCache, scrubber: e.scrubber}
-	if err := os.MkdirAll(home, 0o700); err != nil {
-		return nil, fmt.Errorf("open engine: make state folder: %w", err)
-	}
 	if err := settle(home); err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}

@@ -3,8 +3,12 @@ package engine
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
+
+	pulumi "github.com/pulumi/pulumi/pkg/v3/engine"
 
 	"surety/stacks"
 )
@@ -153,5 +157,30 @@ func TestLifeOfAStack(t *testing.T) {
 	}
 	if s, err := e.State(); err != nil || len(s.Resources) != 0 || s.Interrupted {
 		t.Errorf("state after destroy: %+v, %v", s, err)
+	}
+}
+
+func TestUpWithoutChangesWritesNothing(t *testing.T) {
+	e := open(t, t.TempDir(), newWorld())
+	lock(t, e)
+	g := chainless(20)
+	up(t, e, g)
+	before, err := os.Stat(e.paths.checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := e.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.paths.journal = filepath.Join(t.TempDir(), "\x00") // no journal can be begun here
+	out, err := e.run(context.Background(), job{op: pulumi.Update, name: "up", graph: &g}, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCounts(t, out.listener.plan().Counts, map[Op]int{OpSame: 20})
+	after, err := os.Stat(e.paths.checkpoint)
+	if err != nil || !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("the checkpoint was written: %v", err)
 	}
 }

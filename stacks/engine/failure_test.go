@@ -80,6 +80,26 @@ func TestFailureStopsNewStepsByDefault(t *testing.T) {
 	}
 }
 
+func TestHalfMadeResourceIsKeptAndMended(t *testing.T) {
+	w := newWorld()
+	e := open(t, t.TempDir(), w)
+	lock(t, e)
+	w.partial["create a"] = true
+	g := graph(data("a", nil), data("b", nil, "a"))
+	o, err := e.Up(context.Background(), g, Options{}, nil)
+	if err == nil || !strings.Contains(err.Error(), "did not come up") || len(o.Failed) != 1 || !slices.Equal(o.Skipped, []string{"b"}) {
+		t.Fatalf("outcome %+v, %v", o, err)
+	}
+	s, err := e.State()
+	if err != nil || len(s.Resources) != 1 || s.Resources[0].ID != "a" || len(s.Pending) > 0 {
+		t.Errorf("state %+v, %v", s, err)
+	}
+	wantCounts(t, up(t, e, g).Counts, map[Op]int{OpUpdate: 1, OpCreate: 1})
+	if w.count("create a") != 1 {
+		t.Errorf("calls %v", w.calls)
+	}
+}
+
 func TestCheckFailureNamesTheProperty(t *testing.T) {
 	w := newWorld()
 	e := open(t, t.TempDir(), w)

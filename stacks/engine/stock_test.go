@@ -257,7 +257,9 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 	o, err = e.Up(ctx, g, Options{}, sink)
 	record(o, err)
 	// Drift of a secret.
-	w.items["db"]["password"] = topSecret + "-three"
+	const elsewhere = "set-by-hand-and-never-seen-before"
+	w.items["db"]["password"] = elsewhere
+	w.items["db"]["deep"].(map[string]any)["list"] = []any{"open", elsewhere}
 	plan, err = e.Preview(ctx, g, Options{Refresh: true}, sink)
 	record(plan, err)
 	if len(plan.Drift) != 1 {
@@ -266,15 +268,18 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 	state, err := e.State()
 	record(state, err)
 
-	if strings.Contains(seen.String(), topSecret) {
-		at := strings.Index(seen.String(), topSecret)
-		t.Errorf("told in the clear: …%s", seen.String()[max(0, at-200):at+len(topSecret)])
-	}
-	if found := filesWith(t, dir, topSecret); len(found) > 0 {
-		t.Errorf("in the clear in %v", found)
+	refreshed, err := e.Refresh(ctx, sink)
+	record(refreshed, err)
+	for _, secret := range []string{topSecret, elsewhere} {
+		if at := strings.Index(seen.String(), secret); at >= 0 {
+			t.Errorf("told in the clear: …%s", seen.String()[max(0, at-200):at+len(secret)])
+		}
+		if found := filesWith(t, dir, secret); len(found) > 0 {
+			t.Errorf("in the clear in %v", found)
+		}
 	}
 	deployment, err := e.Deployment(ctx)
-	if err != nil || deployment.Resources["db"].Outputs["password"] != topSecret+"-two" {
+	if err != nil || deployment.Resources["db"].Outputs["password"] != elsewhere {
 		t.Errorf("deployment: %v, %v", deployment.Resources["db"].Outputs["password"], err)
 	}
 }

@@ -24,13 +24,14 @@ type world struct {
 
 	failing map[string]error // "create a" → error
 	panics  map[string]bool
+	partial map[string]bool // "create a" → made, but did not come up
 	delay   time.Duration
 	gate    func(ctx context.Context, call string) // called before each change, outside the mutex
 	cancels int
 }
 
 func newWorld() *world {
-	return &world{items: map[string]map[string]any{}, failing: map[string]error{}, panics: map[string]bool{}}
+	return &world{items: map[string]map[string]any{}, failing: map[string]error{}, panics: map[string]bool{}, partial: map[string]bool{}}
 }
 
 // openWorld reads the world kept in a folder.
@@ -211,6 +212,9 @@ func (p *dataProvider) Create(ctx context.Context, r plugin.CreateRequest) (plug
 	}
 	if err := p.world.do(ctx, "create", name, item); err != nil {
 		return plugin.CreateResponse{Status: resource.StatusOK}, err
+	}
+	if p.world.partial["create "+name] {
+		return plugin.CreateResponse{ID: resource.ID(name), Properties: out, Status: resource.StatusPartialFailure}, &plugin.InitError{Reasons: []string{"did not come up"}}
 	}
 	return plugin.CreateResponse{ID: resource.ID(name), Properties: out}, nil
 }
