@@ -4,6 +4,8 @@
 package postgres
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -132,6 +134,21 @@ func (c Config) complete() (Config, error) {
 		refuse(strings.ContainsAny(c.Parameters[name], "\n\r\x00"), "parameter %s holds a line break", name)
 	}
 	return c, errors.Join(errs...)
+}
+
+// Digest names a configuration's content, so that a caller can see in Status.Applied that what it wrote is in force.
+// It is the same before and after defaults were applied.
+func (c Config) Digest() string {
+	if full, err := c.complete(); err == nil {
+		c = full
+	}
+	c.BinDir, c.Slot = "", "" // found on the host when left out
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return "" // cannot happen: every field marshals
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8])
 }
 
 // printable tells whether s is printable ASCII, for which SASLprep (RFC 4013) changes nothing.

@@ -181,6 +181,71 @@ func TestStandbyCatchesUpAfterAnAbsence(t *testing.T) {
 	standby.await("caught up", streaming)
 }
 
+// superuser runs SQL as the agent does.
+func (p *process) superuser(sql string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	conn, err := (&agent{conf: p.conf}).connect(ctx)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// When the standby that had received less is promoted, one that had received more is not left hanging.
+func TestStandbyThatIsAheadClonesAgain(t *testing.T) {
+	primary, behind := pair(t)
+	ahead := primary.newStandby()
+	ahead.conf.Slot = "main_2"
+	ahead.start()
+	ahead.await("streaming", streaming)
+	if err := behind.kill(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	primary.want("", "INSERT INTO t VALUES (2)")
+	ahead.awaitCount(2)
+	if err := primary.kill(syscall.SIGKILL); err == nil {
+		t.Error("not killed")
+	}
+	behind.conf.Role, behind.conf.Primary = Primary, ""
+	behind.start()
+	behind.up()
+	ahead.conf.Primary = fmt.Sprintf("127.0.0.1:%d", behind.conf.Port)
+	ahead.reload()
+	ahead.await("following the new primary", func(s Status) bool { return streaming(s) && s.Timeline == 2 && s.Failure == "" })
+	behind.want("", "INSERT INTO t VALUES (10), (11)")
+	ahead.awaitCount(3)
+	ahead.want("0", "SELECT count(*) FROM t WHERE n = 2")
+}
+
+// A standby that was away so long that its primary gave up its slot clones again.
+func TestStandbyTooFarBehindClonesAgain(t *testing.T) {
+	primary := newProcess(t)
+	primary.conf.Parameters["max_slot_wal_keep_size"], primary.conf.Parameters["min_wal_size"], primary.conf.Parameters["max_wal_size"] = "16MB", "32MB", "32MB"
+	primary.start()
+	primary.up()
+	primary.want("1", "CREATE TABLE t (n int); INSERT INTO t VALUES (1); SELECT n FROM t")
+	standby := primary.newStandby()
+	standby.start()
+	standby.await("streaming", streaming)
+	if err := standby.kill(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for range 6 {
+		primary.want("", "INSERT INTO t VALUES (1)")
+		primary.superuser("SELECT pg_switch_wal()")
+	}
+	primary.superuser("CHECKPOINT")
+	primary.superuser("SELECT 1 / (SELECT count(*) FROM pg_replication_slots WHERE wal_status = 'lost')") // else the test proves nothing
+	standby.start()
+	standby.await("following again", streaming)
+	standby.awaitCount(7)
+}
+
 // A primary that is another cluster, or one that this server has overtaken, never replaces the data here.
 func TestForeignPrimaryIsNotCopied(t *testing.T) {
 	primary, standby := pair(t)
