@@ -106,6 +106,11 @@ func (c *Client) Delete(ctx context.Context, kind Kind, name string) error {
 	return c.do(ctx, http.MethodDelete, resourcePath(kind, name), nil, nil)
 }
 
+// destroy is Delete, and takes a store's buckets and grants along with it.
+func (c *Client) destroy(ctx context.Context, kind Kind, name string) error {
+	return c.do(ctx, http.MethodDelete, resourcePath(kind, name)+"?cascade=true", nil, nil)
+}
+
 // Ping asks whether the daemon answers. ErrNotRunning says that it does not.
 func (c *Client) Ping(ctx context.Context) error {
 	err := c.do(ctx, http.MethodGet, "/v1/ping", nil, nil)

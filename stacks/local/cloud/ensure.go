@@ -161,8 +161,8 @@ func Shutdown(ctx context.Context, cfg Config) error {
 	return c.shutdown(ctx)
 }
 
-// Purge deletes everything that the daemon knows, in reverse order of making, and then shuts it down. It is for an environment whose
-// Pulumi state was lost or never written.
+// Purge deletes everything that the daemon knows, in reverse order of making, with all content, and then shuts it down. It is for an
+// environment whose Pulumi state was lost or never written, and for one in which a thing does not let itself be deleted by itself.
 func Purge(ctx context.Context, cfg Config) error {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -187,7 +187,7 @@ func Purge(ctx context.Context, cfg Config) error {
 		for _, kind := range layer {
 			for _, name := range recorded[kind] {
 				wg.Go(func() {
-					if err := c.Delete(ctx, kind, name); err != nil {
+					if err := c.destroy(ctx, kind, name); err != nil {
 						mu.Lock()
 						defer mu.Unlock()
 						errs = append(errs, fmt.Errorf("delete %s %q: %w", kind, name, err))
@@ -203,11 +203,10 @@ func Purge(ctx context.Context, cfg Config) error {
 	return c.shutdown(ctx)
 }
 
-// deleteOrder is the order of deletion; the kinds of one layer may go at the same time.
+// deleteOrder is the order of deletion; the kinds of one layer may go at the same time. Buckets and grants go with their store.
 var deleteOrder = [][]Kind{
-	{KindBalancer, KindServer, KindDatabase, KindGrant, KindSecurityGroup},
-	{KindBucket},
-	{KindObjectStore},
+	{KindBalancer, KindServer, KindDatabase, KindObjectStore, KindSecurityGroup},
+	{KindGrant, KindBucket}, // those without a store
 	{KindNetwork},
 }
 

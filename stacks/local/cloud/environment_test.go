@@ -40,6 +40,7 @@ func TestEnvironment(t *testing.T) {
 	t.Run("errors", func(t *testing.T) { w.t = t; w.checkErrors() })
 	t.Run("daemon killed", func(t *testing.T) { w.t = t; w.checkDaemonKilled(lb) })
 	t.Run("status", func(t *testing.T) { w.t = t; w.checkStatus() })
+	t.Run("deleted one by one", func(t *testing.T) { w.t = t; w.checkDeleted() })
 	w.t = t
 }
 
@@ -415,6 +416,46 @@ func (w *world) checkStatus() {
 	}
 	if len(want) != 0 {
 		w.t.Errorf("hosts missing: %v", want)
+	}
+}
+
+// checkDeleted deletes as the engine does, what does not depend on one another at the same time, with content in the bucket and the store
+// killed. Then the environment can be shut down, and not before.
+func (w *world) checkDeleted() {
+	ctx := w.t.Context()
+	if err := w.find("store").Kill(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	begun := time.Now()
+	remove := func(kind Kind, names ...string) func() error {
+		return func() error {
+			for _, name := range names {
+				if err := w.Delete(ctx, kind, name); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	err := errors.Join(
+		together(remove(KindBalancer, "web"), remove(KindServer, "web-0"), remove(KindServer, "web-1"), remove(KindDatabase, "main"), remove(KindGrant, webGrant.Name)),
+		together(remove(KindBucket, media.Name)),
+		together(remove(KindObjectStore, "store")),
+		together(remove(KindSecurityGroup, webGroup.Name, lbGroup.Name, mainGroup.Name, s3Group.Name)),
+	)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var conflict *Conflict
+	if err := Shutdown(ctx, w.cfg); !errors.As(err, &conflict) {
+		w.t.Errorf("shutting down under a network: %v", err)
+	}
+	if err := errors.Join(Delete[Network](ctx, w.Client, "test"), Shutdown(ctx, w.cfg), Shutdown(ctx, w.cfg)); err != nil {
+		w.t.Error(err)
+	}
+	w.t.Logf("deleted one by one in %s", time.Since(begun).Round(time.Millisecond))
+	if left := w.leftovers(); len(left) > 0 {
+		w.t.Errorf("left behind: %s", strings.Join(left, "\n"))
 	}
 }
 

@@ -114,6 +114,10 @@ func (d *daemon) removeNetwork(ctx context.Context, r record) error {
 	if err := d.removeHosts(ctx, r); err != nil {
 		return err
 	}
+	return d.removeRouter(ctx)
+}
+
+func (d *daemon) removeRouter(ctx context.Context) error {
 	d.net.Lock()
 	defer d.net.Unlock()
 	if d.router == nil {

@@ -262,7 +262,8 @@ func (d *daemon) delete(req *http.Request) (any, error) {
 	if !ok {
 		return nil, nil
 	}
-	if err := d.deletable(kind, name); err != nil {
+	cascade := kind == KindObjectStore && req.URL.Query().Get("cascade") == "true"
+	if err := d.deletable(kind, name); err != nil && !cascade {
 		return nil, err
 	}
 	r.Phase = phaseDeleting
@@ -276,7 +277,24 @@ func (d *daemon) delete(req *http.Request) (any, error) {
 		return nil, err
 	}
 	d.faults.step(r, "gone")
+	if cascade {
+		if err := d.forgetContent(name); err != nil {
+			return nil, err
+		}
+	}
 	return nil, d.book.remove(kind, name)
+}
+
+// forgetContent drops the records of the buckets and grants of a store that was destroyed with all its content.
+func (d *daemon) forgetContent(store string) error {
+	for _, r := range append(d.book.list(KindGrant), d.book.list(KindBucket)...) {
+		if storeOf(r) == store {
+			if err := d.book.remove(r.Kind, r.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // deletable refuses the deletion of what others stand on.

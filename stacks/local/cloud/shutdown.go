@@ -39,12 +39,12 @@ func (d *daemon) empty() error {
 	if left := d.book.all(); len(left) > 0 {
 		return &Conflict{Message: fmt.Sprintf("%d resources still stand, the first is %s %q", len(left), left[0].Kind, left[0].Name), Mend: "delete them first"}
 	}
+	if err := d.removeStrays(); err != nil {
+		return err
+	}
 	ofNetwork, err := network.Leftovers(d.cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("look for what is left of the network: %w", err)
-	}
-	if err := d.removeStrays(); err != nil {
-		return err
 	}
 	ofHosts, err := host.Leftovers(filepath.Join(d.cfg.Dir, "hosts"))
 	if err != nil {
@@ -56,8 +56,11 @@ func (d *daemon) empty() error {
 	return nil
 }
 
-// removeStrays destroys hosts that no record speaks of, and the folder that held them all.
+// removeStrays destroys hosts and a router that no record speaks of, and the folder that held the hosts.
 func (d *daemon) removeStrays() error {
+	if err := d.removeRouter(d.base); err != nil {
+		return err
+	}
 	folder := filepath.Join(d.cfg.Dir, "hosts")
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {

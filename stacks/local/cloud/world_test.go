@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -75,6 +76,7 @@ func (w *world) destroy() {
 	begun := time.Now()
 	if err := Purge(ctx, w.cfg); err != nil {
 		w.t.Errorf("purge: %v", err)
+		defer w.sweep(ctx)
 	}
 	w.t.Logf("destroyed in %s", time.Since(begun).Round(time.Millisecond))
 	if left := w.leftovers(); len(left) > 0 {
@@ -82,6 +84,19 @@ func (w *world) destroy() {
 	}
 	if w.t.Failed() {
 		w.t.Logf("daemon.log:\n%s", log[max(0, len(log)-8000):])
+	}
+}
+
+// sweep takes away by force what a failed test would leave on the machine.
+func (w *world) sweep(ctx context.Context) {
+	if s, err := Dial(w.cfg.Dir).Status(ctx); err == nil {
+		syscall.Kill(s.Pid, syscall.SIGKILL)
+	}
+	for _, name := range []string{outsideHost, "web-0", "web-1", "web", "main-0", "main-1", "store"} {
+		host.Remove(ctx, hostDir(w.cfg.Dir, name))
+	}
+	if router, err := network.Open(w.cfg.Dir); err == nil {
+		router.Destroy(ctx)
 	}
 }
 
