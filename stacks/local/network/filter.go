@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"github.com/google/nftables/userdata"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,7 +64,11 @@ func (r *Router) Apply(ctx context.Context, rules []Rule) error {
 
 // load sends the ruleset as one transaction.
 func load(passes []pass) error {
-	conn, err := nftables.New()
+	// The transaction is one message, and each rule is answered by one: about 700 bytes a rule either way.
+	room := 1<<20 + len(passes)*2048
+	conn, err := nftables.New(nftables.WithSockOptions(func(c *netlink.Conn) error {
+		return errors.Join(c.SetWriteBuffer(room), c.SetReadBuffer(room))
+	}))
 	if err != nil {
 		return err
 	}

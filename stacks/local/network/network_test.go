@@ -460,3 +460,48 @@ func TestRouterOutlivesItsMakerAndEnvironmentsAreApart(t *testing.T) {
 		}
 	}
 }
+
+func TestLargeRulesets(t *testing.T) {
+	r, _ := environment(t, 0)
+	for _, sources := range []int{30, 300} { // a few hundred rules are more than a socket takes by default
+		large := Rule{Port: 80, Comment: "many to many"}
+		for i := range sources {
+			large.From = append(large.From, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 77, byte(10 + i/200), byte(i % 200)}), 32))
+		}
+		for i := range 10 {
+			large.To = append(large.To, addr(i))
+		}
+		if err := r.Apply(t.Context(), []Rule{large}); err != nil {
+			t.Fatalf("%d rules: %v", sources*10, err)
+		}
+		want, _ := Normalize([]Rule{large})
+		if got, err := r.Rules(t.Context()); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%d rules: %d read back, %v", sources*10, len(got), err)
+		}
+	}
+}
+
+func BenchmarkAttach(b *testing.B) {
+	if os.Getuid() != 0 {
+		b.Skip("needs root: network namespaces")
+	}
+	dir := b.TempDir()
+	r, err := Create(b.Context(), dir, testRange)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Destroy(context.Background())
+	ns := filepath.Join(dir, "host")
+	if err := pinNamespace(ns); err != nil {
+		b.Fatal(err)
+	}
+	defer unix.Unmount(ns, unix.MNT_DETACH)
+	for b.Loop() {
+		if err := r.Attach(b.Context(), "h", ns, addr(1)); err != nil {
+			b.Fatal(err)
+		}
+		if err := r.Detach(b.Context(), "h"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
