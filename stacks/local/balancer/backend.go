@@ -46,7 +46,7 @@ type backend struct {
 // newBackend starts checking a backend. Unless it is known to be healthy it is out until the first check passes.
 func newBackend(ctx context.Context, b Backend, c Config, healthy bool) *backend {
 	ctx, stop := context.WithCancel(ctx)
-	nb := &backend{Backend: b, conf: c, stop: stop, since: time.Now(), last: "not yet checked", healthy: healthy, checked: make(chan struct{}),
+	nb := &backend{Backend: b, conf: c, stop: stop, since: time.Now(), healthy: healthy, checked: make(chan struct{}),
 		transport: &http.Transport{
 			DialContext:           (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 			MaxIdleConnsPerHost:   256,

@@ -130,7 +130,7 @@ type BackendStatus struct {
 	Healthy  bool      `json:"healthy"`
 	Draining bool      `json:"draining,omitempty"` // removed; its last requests are ending
 	Since    time.Time `json:"since"`              // of being healthy or not
-	Failure  string    `json:"failure,omitempty"`  // the last one, of an unhealthy backend
+	Failure  string    `json:"failure,omitempty"`  // the last one, of an unhealthy backend; empty while it was not yet checked
 	InFlight int64     `json:"inFlight"`           // requests under way
 	Requests int64     `json:"requests"`           // begun, retries included
 	Failures int64     `json:"failures"`           // requests that ended without an answer
