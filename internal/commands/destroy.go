@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"surety/blueprints"
 	"surety/internal/terminal"
 	"surety/stacks/releases"
 )
@@ -26,11 +25,7 @@ was built and measured, unless --purge removes them too. Running it again after 
 	c.Flags().BoolP("yes", "y", false, "do not ask")
 	purge := c.Flags().Bool("purge", false, "remove the release records too")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		doc, _, err := blueprints.Load(a.file())
-		if err != nil {
-			return err
-		}
-		env, err := a.open(doc.Spec.Name, doc.Dir)
+		env, _, err := a.locate()
 		if err != nil {
 			return err
 		}

@@ -26,12 +26,18 @@ import (
 // folder is where surety keeps what it must remember, beside the spec.
 const folder = ".surety"
 
-// design loads the spec and designs the architecture. Findings are returned, not printed; an error is a file that cannot be read.
-func (a *app) design() (*blueprints.Document, architecture.Architecture, blueprints.Diagnostics, error) {
+// spec loads the spec. An error is a file that cannot be read.
+func (a *app) spec() (*blueprints.Document, blueprints.Diagnostics, error) {
 	doc, findings, err := blueprints.Load(a.file())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, architecture.Architecture{}, nil, wrong("%s does not exist; write one with: surety init", specPath(a.file()))
+		return nil, nil, wrong("%s does not exist; write one with: surety init", specPath(a.file()))
 	}
+	return doc, findings, err
+}
+
+// design loads the spec and designs the architecture. Findings are returned, not printed; an error is a file that cannot be read.
+func (a *app) design() (*blueprints.Document, architecture.Architecture, blueprints.Diagnostics, error) {
+	doc, findings, err := a.spec()
 	if err != nil {
 		return nil, architecture.Architecture{}, nil, err
 	}
@@ -81,10 +87,10 @@ func (a *app) open(name, specDir string) (*environment, error) {
 	return env, err
 }
 
-// openExisting opens the environment that the spec names, without asking the spec to be right:
+// locate opens the environment that the spec names, without asking the spec to be right:
 // what stands must be reachable and removable also when the spec was broken since.
-func (a *app) openExisting() (*environment, *blueprints.Document, error) {
-	doc, findings, err := blueprints.Load(a.file())
+func (a *app) locate() (*environment, *blueprints.Document, error) {
+	doc, findings, err := a.spec()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -98,6 +104,12 @@ func (a *app) openExisting() (*environment, *blueprints.Document, error) {
 		name = entries[0].Name()
 	}
 	env, err := a.open(name, doc.Dir)
+	return env, doc, err
+}
+
+// openExisting is locate for an environment of which something must stand.
+func (a *app) openExisting() (*environment, *blueprints.Document, error) {
+	env, doc, err := a.locate()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -106,7 +118,7 @@ func (a *app) openExisting() (*environment, *blueprints.Document, error) {
 		return nil, nil, err
 	}
 	if !state.Exists {
-		return nil, nil, &exit{Fault, fmt.Errorf("%s is not built on %s; build it with: surety up", name, a.target())}
+		return nil, nil, &exit{Fault, fmt.Errorf("%s is not built on %s; build it with: surety up%s", env.name, a.target(), a.fileFlag())}
 	}
 	return env, doc, nil
 }

@@ -81,9 +81,11 @@ func explain(w io.Writer, err error, asJSON bool) {
 		return
 	}
 	if asJSON {
-		text := ""
-		if e == nil || e.cause != nil {
-			text = err.Error()
+		text := err.Error()
+		for _, m := range codeMeanings {
+			if e != nil && e.cause == nil && m.Code == e.code {
+				text = m.Meaning
+			}
 		}
 		json.NewEncoder(w).Encode(map[string]any{"exit": codeOf(err), "error": text})
 		return

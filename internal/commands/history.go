@@ -6,24 +6,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"surety/blueprints"
 	"surety/internal/terminal"
 	"surety/stacks/engine"
 	"surety/stacks/releases"
 )
 
 // history opens the environment's records; there may be some of an environment that was destroyed.
-func (a *app) history() (*environment, *blueprints.Document, []releases.Record, error) {
-	doc, _, err := blueprints.Load(a.file())
+func (a *app) history() (*environment, []releases.Record, error) {
+	env, _, err := a.locate()
 	if err != nil {
-		return nil, nil, nil, err
-	}
-	env, err := a.open(doc.Spec.Name, doc.Dir)
-	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	records, err := env.store.All()
-	return env, doc, records, err
+	return env, records, err
 }
 
 func (a *app) historyCommand() *cobra.Command {
@@ -35,7 +30,7 @@ func (a *app) historyCommand() *cobra.Command {
   surety history --json | jq '.[-1].reason'`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, _, records, err := a.history()
+			_, records, err := a.history()
 			if err != nil {
 				return err
 			}
@@ -90,7 +85,7 @@ func (a *app) showCommand() *cobra.Command {
 	}
 	spec := c.Flags().Bool("spec", false, "print its spec and nothing else")
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		_, _, records, err := a.history()
+		_, records, err := a.history()
 		if err != nil {
 			return err
 		}
@@ -147,7 +142,7 @@ the last kept release before the one that serves. It becomes a new release; when
 	}
 	c.Flags().BoolP("yes", "y", false, "do not ask")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		env, _, records, err := a.history()
+		env, records, err := a.history()
 		if err != nil {
 			return err
 		}

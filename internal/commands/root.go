@@ -91,6 +91,7 @@ and puts the previous release back by itself when one is not.`,
 	add(groupHost, a.execCommand(), a.sshCommand(), a.logsCommand(), a.openCommand())
 	root.AddCommand(a.versionCommand(), exitCodesTopic())
 	root.AddCommand(a.insideCommands()...)
+	refuseExtra(root)
 	for _, c := range root.Commands() {
 		refuseExtra(c)
 	}

@@ -97,7 +97,7 @@ release was made. Exit 3 when one is breached.`,
 	}
 	number := c.Flags().String("release", "", "of this release instead of the one that serves")
 	c.RunE = func(*cobra.Command, []string) error {
-		_, _, records, err := a.history()
+		_, records, err := a.history()
 		if err != nil {
 			return err
 		}

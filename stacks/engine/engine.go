@@ -109,6 +109,7 @@ func Open(cfg Config) (*Engine, error) {
 func settle(home string) error {
 	for name, value := range map[string]string{
 		"PULUMI_HOME":                                 home,
+		"PULUMI_CREDENTIALS_PATH":                     "/proc/self", // is always there, so that it is not made, and nobody can put credentials into it
 		"PULUMI_SKIP_UPDATE_CHECK":                    "true",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
 	} {
