@@ -42,6 +42,13 @@ func TestFailureSkipsWhatNeedsItAndKeepsTheRest(t *testing.T) {
 	}) {
 		t.Errorf("no failed event: %+v", events)
 	}
+	told := 0
+	for _, ev := range events {
+		told += strings.Count(ev.Message, "no room")
+	}
+	if told != 1 {
+		t.Errorf("the reason was told %d times", told)
+	}
 
 	delete(w.failing, "create b")
 	wantCounts(t, up(t, e, g).Counts, map[Op]int{OpCreate: 3, OpSame: 3})
@@ -103,9 +110,21 @@ func TestHalfMadeResourceIsKeptAndMended(t *testing.T) {
 func TestCheckFailureNamesTheProperty(t *testing.T) {
 	w := newWorld()
 	e := open(t, t.TempDir(), w)
-	_, err := e.Preview(context.Background(), graph(data("a", map[string]any{"bad": 1})), Options{}, nil)
+	lock(t, e)
+	g := graph(data("a", map[string]any{"bad": 1}), data("b", nil, "a"))
+	_, err := e.Preview(context.Background(), g, Options{}, nil)
 	if err == nil || !strings.Contains(err.Error(), "a: ") || !strings.Contains(err.Error(), "bad") || !strings.Contains(err.Error(), "never right") {
 		t.Errorf("error: %v", err)
+	}
+	told := 0
+	o, err := e.Up(context.Background(), g, Options{}, func(ev Event) {
+		if strings.Contains(ev.Message, "never right") {
+			told++
+		}
+	})
+	var steps *StepsError
+	if !errors.As(err, &steps) || len(o.Failed) != 1 || o.Failed[0].Name != "a" || !slices.Equal(o.Skipped, []string{"b"}) || told != 1 {
+		t.Errorf("outcome %+v, %v, told %d times", o, err, told)
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/env"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // runtimeName is the "language" of our programs: a Graph, walked in this process.
@@ -212,7 +214,9 @@ func (h *host) Close() error {
 	h.mu.Unlock()
 	var errs []error
 	for _, p := range own {
-		errs = append(errs, p.Close())
+		if err := p.Close(); status.Code(err) != codes.Unimplemented { // it need not have anything to close
+			errs = append(errs, err)
+		}
 	}
 	if stock != nil {
 		errs = append(errs, stock.Close())

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -190,6 +192,10 @@ func (l *listener) finish(m pulumi.StepEventMetadata) {
 	default:
 		l.put(m.URN, s)
 	}
+	for _, text := range l.problems[m.URN] { // said while the step ran, which then succeeded
+		l.sink(Event{Kind: Diagnostic, Step: s, Message: text})
+	}
+	delete(l.problems, m.URN)
 	if noted(m.Op) {
 		l.announce(key, Event{Kind: Finished, Step: s, Took: s.Took, Message: phase(m.Op)})
 	}
@@ -254,6 +260,9 @@ func (l *listener) say(p pulumi.DiagEventPayload) {
 	switch {
 	case p.Severity == diag.Error && e.Step.URN != "":
 		l.problems[p.URN] = append(l.problems[p.URN], text)
+		if l.running(p.URN) {
+			return // told with the failure of the step
+		}
 		e.Kind = Diagnostic
 	case p.Severity == diag.Error:
 		l.troubles = append(l.troubles, text)
@@ -269,14 +278,28 @@ func (l *listener) say(p pulumi.DiagEventPayload) {
 // plain takes the engine's colour marks out.
 func plain(text string) string { return colors.Never.Colorize(text) }
 
-// leftover gives the problems said about resources whose failure was never announced, as in a preview.
-func (l *listener) leftover() []Step {
-	var out []Step
-	for urn, texts := range l.problems {
-		name := urn.Name()
-		out = append(out, Step{Op: OpSame, Name: name, Type: string(urn.Type()), URN: string(urn), Requirements: l.requires[name], Message: strings.Join(texts, "\n")})
+// running tells whether a step on the resource has begun and not ended.
+func (l *listener) running(urn resource.URN) bool {
+	for key := range l.began {
+		if key.urn == urn && noted(key.op) {
+			return true
+		}
 	}
-	return out
+	return false
+}
+
+// conclude counts as failed the resources that errors were reported of though no step of theirs failed: those whose inputs were
+// refused, and all in a preview. It is called when the run failed.
+func (l *listener) conclude() {
+	for _, urn := range slices.Sorted(maps.Keys(l.problems)) {
+		name := urn.Name()
+		s := Step{Op: OpSame, Name: name, Type: string(urn.Type()), URN: string(urn), Requirements: l.requires[name], Message: strings.Join(l.problems[urn], "\n")}
+		if l.running(urn) {
+			l.sink(Event{Kind: Failed, Step: s, Message: s.Message})
+		}
+		l.failed = append(l.failed, s)
+	}
+	clear(l.problems)
 }
 
 // plan gives the steps seen, in the order in which they first came.
@@ -301,9 +324,6 @@ func (l *listener) skipped(g *stacks.Graph) []string {
 	}
 	for _, s := range l.failed {
 		tried[s.Name] = true
-	}
-	for urn := range l.problems {
-		tried[urn.Name()] = true
 	}
 	var out []string
 	for _, r := range g.Resources {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/pulumi/pulumi/pkg/v3/backend"
+	"github.com/pulumi/pulumi/pkg/v3/resource/stack/snapshot"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
@@ -157,6 +158,9 @@ func replay(base *apitype.DeploymentV3, entries []apitype.JournalEntry) (apitype
 		if op.Type == apitype.OperationTypeCreating && !created[op.Resource.URN] && !again[op.Resource.URN] && !internalType(op.Resource.Type) {
 			d.Deployment.PendingOperations = append(d.Deployment.PendingOperations, op)
 		}
+	}
+	if err := snapshot.VerifyIntegrity(d.Deployment); err != nil {
+		return d, fmt.Errorf("the result would not be sound: %w", err)
 	}
 	return d, nil
 }

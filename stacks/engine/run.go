@@ -96,10 +96,12 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 			Name: tokens.MustParseStackName(e.cfg.Stack), Organization: "organization", Config: config.Map{}, Decrypter: config.NopDecrypter, Snapshot: snapshot,
 		},
 	}
+	var plugins *host
 	options := pulumi.UpdateOptions{
 		Parallel: int32(min(e.cfg.Parallel, 1<<20)), Refresh: j.options.Refresh, ContinueOnError: j.options.KeepGoing, SkipPluginPreInstall: true,
-		HostFactory: func(ctx context.Context, d, status diag.Sink, debug plugin.DebugContext) (plugin.Host, error) {
-			return &host{ctx: ctx, d: d, status: status, debug: debug, own: e.cfg.Providers, home: e.paths.home, scrubber: e.scrubber, program: walker}, nil
+		HostFactory: func(ctx context.Context, d, passing diag.Sink, debug plugin.DebugContext) (plugin.Host, error) {
+			plugins = &host{ctx: ctx, d: d, status: passing, debug: debug, own: e.cfg.Providers, home: e.paths.home, scrubber: e.scrubber, program: walker}
+			return plugins, nil
 		},
 	}
 
@@ -117,9 +119,19 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 	}, j.name)
 	close(ended)
 	<-watched
-	source.Terminate() // closes providers and plugins
+	source.Terminate() // lets go of all that the engine still holds
+	var closing error
+	if plugins != nil {
+		closing = plugins.Close() // the engine would do so too, but behind our back
+	}
 	close(events)
 	<-listening
+	if closing != nil {
+		listener.sink(Event{Kind: Log, Message: e.scrubber.clean(closing.Error())})
+	}
+	if err != nil {
+		listener.conclude()
+	}
 	out.skipped = listener.skipped(j.graph)
 	var bug *PanicError
 	broken := errors.As(err, &bug)
@@ -172,12 +184,10 @@ func (e *Engine) failure(j job, out ran, err error) error {
 		return &StepsError{Job: j.name, Failed: out.listener.failed}
 	case len(out.listener.troubles) > 0:
 		return fmt.Errorf("%s: %s", j.name, strings.Join(out.listener.troubles, "; "))
-	case len(out.listener.problems) > 0:
-		return &StepsError{Job: j.name, Failed: out.listener.leftover()}
 	case result.IsBail(err):
 		return fmt.Errorf("%s: stopped", j.name)
 	default:
-		return fmt.Errorf("%s: %s", j.name, e.scrubber.clean(err.Error()))
+		return fmt.Errorf("%s: %s", j.name, e.scrubber.clean(plain(err.Error())))
 	}
 }
 
