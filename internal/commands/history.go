@@ -57,12 +57,20 @@ func (a *app) historyCommand() *cobra.Command {
 				}
 				t.Row(terminal.Cell{Text: strconv.Itoa(r.Number)}, terminal.Cell{Text: r.Made.Local().Format("2006-01-02 15:04:05")},
 					terminal.Cell{Text: terminal.Took(r.Took)}, terminal.Cell{Text: r.By}, terminal.Cell{Text: r.Cause},
-					terminal.Cell{Text: terminal.Changes(r.Changes.Plan)}, number(r.Verdict.Met), number(r.Verdict.Breached), number(r.Verdict.Unproven), state)
+					terminal.Cell{Text: changesOf(r)}, number(r.Verdict.Met), number(r.Verdict.Breached), number(r.Verdict.Unproven), state)
 			}
 			t.Print()
 			return nil
 		},
 	}
+}
+
+func changesOf(r releases.Record) string {
+	text := terminal.Changes(r.Changes.Plan)
+	if n := len(r.Changes.Failed); n > 0 {
+		text += fmt.Sprintf(", %d failed", n)
+	}
+	return text
 }
 
 func number(n int) terminal.Cell { return terminal.Cell{Text: strconv.Itoa(n)} }
@@ -113,14 +121,18 @@ func (a *app) showRecord(r *releases.Record) error {
 	}
 	s.Line("changes: %s", terminal.Changes(r.Changes.Plan))
 	for _, f := range r.Changes.Failed {
-		s.Line("  ✘ %s: %s", f.Name, f.Message)
+		s.Failure(f.Name, f.Message)
 	}
 	results, ledger, err := readVerdict(r.Verdict)
 	if err != nil {
 		return err
 	}
-	s.Results(results, nil)
-	s.LedgerSummary(ledger)
+	if len(results) == 0 {
+		s.Line("nothing was verified")
+	} else {
+		s.Results(results, nil)
+		s.LedgerSummary(ledger)
+	}
 	if r.Back != nil {
 		s.Line("rolled back to release %d in %s", r.Back.To, terminal.Took(r.Back.Took))
 	}

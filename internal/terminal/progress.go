@@ -35,12 +35,19 @@ func (p *Progress) Event(e engine.Event) {
 		}
 	case engine.Failed:
 		p.set(e.Step.Name, false)
-		p.screen.Line("  %s %s  %s", p.screen.Paint(Red, "✘"), e.Step.Name, indent(e.Message))
+		p.screen.Failure(e.Step.Name, e.Message)
 	case engine.Diagnostic:
-		p.screen.Line("  %s", indent(e.Message))
+		if e.Step.Name == "" && e.Message != "update failed" { // what belongs to a step comes with its failure
+			p.screen.Line("  %s", indent(plain(e.Message)))
+		}
 	case engine.Log:
 		p.screen.More("  %s", e.Message)
 	}
+}
+
+// Failure prints why a resource could not be made as planned.
+func (s *Screen) Failure(name, message string) {
+	s.Line("  %s %s  %s", s.Paint(Red, "✘"), name, indent(plain(message)))
 }
 
 func (p *Progress) set(name string, under bool) {
@@ -61,6 +68,15 @@ func (p *Progress) set(name string, under bool) {
 
 // Done takes the moving line away.
 func (p *Progress) Done() { p.screen.Doing("") }
+
+// plain takes away the frame that the engine puts around a single error.
+func plain(message string) string {
+	message = strings.TrimSpace(message)
+	if rest, one := strings.CutPrefix(message, "1 error occurred:"); one {
+		message = strings.TrimPrefix(strings.TrimSpace(rest), "* ")
+	}
+	return message
+}
 
 func indent(text string) string {
 	return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n      ")
