@@ -88,7 +88,9 @@ func (p *Provider) put(ctx context.Context, k *kind, inputs resource.PropertyMap
 	}
 	name := text(inputs["name"])
 	var answer resource.PropertyMap
+	sent := false
 	err = p.call(ctx, func(c *cloud.Client) error {
+		sent = true
 		var err error
 		if answer, err = k.operations.put(ctx, c, name, wanted); err == nil {
 			return p.complete(ctx, c, k, name, answer)
@@ -106,7 +108,7 @@ func (p *Provider) put(ctx context.Context, k *kind, inputs resource.PropertyMap
 	switch {
 	case err == nil:
 		return k.outputsOf(inputs, answer), resource.StatusOK, nil
-	case errors.As(err, &invalid), errors.As(err, &refused), errors.Is(err, cloud.ErrNotRunning):
+	case !sent, errors.As(err, &invalid), errors.As(err, &refused), errors.Is(err, cloud.ErrNotRunning):
 		return nil, resource.StatusOK, err
 	}
 	begun := inputs.Copy()

@@ -257,3 +257,16 @@ func TestASecretIsMadeOnceFromItsSource(t *testing.T) {
 		t.Error("a refresh lost the value")
 	}
 }
+
+func TestADaemonThatDoesNotStartLeavesNoResource(t *testing.T) {
+	made, err := New(Options{Dir: t.TempDir(), Binary: "/nonexistent"})()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := made.(*Provider)
+	e := exampleOf(t, local.TypeNetwork)
+	c, err := p.Create(context.Background(), plugin.CreateRequest{Type: local.TypeNetwork, Name: e.name, Properties: check(t, p, e)})
+	if err == nil || c.ID != "" || c.Status == resource.StatusPartialFailure {
+		t.Errorf("ID %q, status %v, error %v; want a plain error", c.ID, c.Status, err)
+	}
+}
