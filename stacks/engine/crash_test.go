@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"surety/stacks"
+	"surety/stacks/engine/journal"
 )
 
 // childEnv makes the test binary play a part: "up" runs an up of as many resources as childCount says; "hold" holds the lock.
@@ -327,11 +328,11 @@ func TestStateWrittenByOthersOverAJournalIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := createJournal(e.paths.journal, header{Base: digest([]byte("another state"))})
+	j, err := journal.Create(e.paths.journal, journal.Header{Base: digest([]byte("another state"))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(j.barrier(), j.close()); err != nil {
+	if err := errors.Join(j.Barrier(), j.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.Up(context.Background(), graph(), Options{}, nil); !errors.Is(err, errMismatch) || !strings.Contains(err.Error(), e.paths.journal) {
@@ -342,7 +343,7 @@ func TestStateWrittenByOthersOverAJournalIsRefused(t *testing.T) {
 		t.Errorf("the checkpoint was touched: %v", err)
 	}
 	// A journal whose commit names the checkpoint is only a leftover.
-	if err := commitJournal(e.paths.journal, digest(raw)); err != nil {
+	if err := journal.Commit(e.paths.journal, digest(raw)); err != nil {
 		t.Fatal(err)
 	}
 	up(t, e, graph(data("a", nil)))

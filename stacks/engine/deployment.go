@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 
 	"surety/stacks"
+	"surety/stacks/engine/journal"
 )
 
 // Deployment gives what stands, from the state, with secret outputs decrypted. It asks nobody but the state; Refresh asks the world.
@@ -24,7 +25,7 @@ func (e *Engine) Deployment(ctx context.Context) (stacks.Deployment, error) {
 	}
 	d := stacks.Deployment{Project: e.cfg.Project, Stack: e.cfg.Stack, Resources: make(map[string]stacks.Deployed, len(snapshot.Resources))}
 	for _, r := range snapshot.Resources {
-		if internalType(r.Type) || r.Delete {
+		if journal.Bookkeeping(r.Type) || r.Delete {
 			continue
 		}
 		outputs := make(map[string]any, len(r.Outputs))

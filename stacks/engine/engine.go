@@ -18,6 +18,9 @@ import (
 
 	"github.com/pulumi/pulumi/pkg/v3/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+
+	"surety/stacks/engine/journal"
+	"surety/stacks/engine/vault"
 )
 
 // Config says where the state is and what the engine works with.
@@ -45,8 +48,8 @@ type ProviderFactory func() (plugin.Provider, error)
 type Engine struct {
 	cfg      Config
 	paths    paths
-	scrubber *scrubber
-	keeper   *keeper
+	scrubber *vault.Scrubber
+	keeper   *vault.Keeper
 
 	mu   sync.Mutex
 	held bool // by this Engine
@@ -95,9 +98,9 @@ func Open(cfg Config) (*Engine, error) {
 			journal:    filepath.Join(own, cfg.Stack+".journal"),
 			lock:       filepath.Join(own, cfg.Stack+".lock"),
 		},
-		scrubber: newScrubber(),
+		scrubber: vault.NewScrubber(),
 	}
-	e.keeper = &keeper{phrase: cfg.Passphrase, cache: cfg.KeyCache, scrubber: e.scrubber}
+	e.keeper = vault.New(cfg.Passphrase, cfg.KeyCache, e.scrubber)
 	if err := settle(home); err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}
@@ -156,7 +159,7 @@ func (e *Engine) State() (*State, error) {
 	}
 	s := &State{Exists: l.exists, Interrupted: l.journal, Pending: l.pending()}
 	for _, r := range l.deployment.Resources {
-		if internalType(r.Type) {
+		if journal.Bookkeeping(r.Type) {
 			continue
 		}
 		s.Resources = append(s.Resources, StateResource{Name: r.URN.Name(), Type: string(r.Type), URN: string(r.URN), ID: string(r.ID), Deleting: r.Delete})
@@ -164,12 +167,19 @@ func (e *Engine) State() (*State, error) {
 	return s, nil
 }
 
-// Locked tells whether this Engine holds the lock.
+// locked tells whether this Engine holds the lock.
 func (e *Engine) locked() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.held
 }
+
+var (
+	// ErrWrongPassphrase says that the passphrase given does not open the secrets of the state.
+	ErrWrongPassphrase = vault.ErrWrongPassphrase
+	// ErrJournalDamaged says that a journal is broken in a part that had been flushed to disk.
+	ErrJournalDamaged = journal.ErrDamaged
+)
 
 // ErrNotLocked is returned by Up, Refresh and Destroy when Lock was not called first.
 var ErrNotLocked = errors.New("the state is not locked by this engine: call Lock first")

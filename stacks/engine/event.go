@@ -2,6 +2,8 @@ package engine
 
 import (
 	"time"
+
+	"surety/stacks/engine/vault"
 )
 
 // Op is what a step does to a resource.
@@ -30,7 +32,7 @@ const (
 
 // Placeholders for values that are not shown or not known.
 const (
-	SecretText  = "[secret]"  // stands for a secret value
+	SecretText  = vault.Blot  // stands for a secret value
 	UnknownText = "[unknown]" // stands for a value that exists only after the step it comes from
 )
 

@@ -7,6 +7,8 @@ import (
 
 	"github.com/pulumi/pulumi/pkg/v3/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"surety/stacks/engine/vault"
 )
 
 // guard stands before a provider in our process. It does what a process of its own would have done: a panic in a call fails that
@@ -16,7 +18,7 @@ import (
 type guard struct {
 	plugin.Provider
 	name     string
-	scrubber *scrubber
+	scrubber *vault.Scrubber
 }
 
 // protect turns a panic of f into an error with the place where it happened.
@@ -61,7 +63,7 @@ func (g *guard) Configure(ctx context.Context, r plugin.ConfigureRequest) (plugi
 }
 
 func (g *guard) Check(ctx context.Context, r plugin.CheckRequest) (plugin.CheckResponse, error) {
-	g.scrubber.addSecrets(resource.NewProperty(r.News), false)
+	g.scrubber.AddSecrets(resource.NewProperty(r.News), false)
 	resp, err := call(g, "check", r.URN, g.Provider.Check, ctx, r)
 	resp.Properties = markSecrets(resp.Properties, r.News)
 	return resp, err
@@ -107,7 +109,7 @@ func (g *guard) Close() error {
 // mark is markSecrets, and remembers what is secret among the outputs.
 func (g *guard) mark(out, like resource.PropertyMap) resource.PropertyMap {
 	out = markSecrets(out, like)
-	g.scrubber.addSecrets(resource.NewProperty(out), false)
+	g.scrubber.AddSecrets(resource.NewProperty(out), false)
 	return out
 }
 

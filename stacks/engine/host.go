@@ -18,6 +18,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"surety/stacks/engine/vault"
 )
 
 // runtimeName is the "language" of our programs: a Graph, walked in this process.
@@ -32,7 +34,7 @@ type host struct {
 	debug    plugin.DebugContext
 	own      map[string]ProviderFactory
 	home     string
-	scrubber *scrubber
+	scrubber *vault.Scrubber
 	program  *program // nil when the run has no program
 
 	mu        sync.Mutex

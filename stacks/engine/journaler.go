@@ -10,6 +10,9 @@ import (
 	"github.com/pulumi/pulumi/pkg/v3/backend"
 	pulumi "github.com/pulumi/pulumi/pkg/v3/engine"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+
+	"surety/stacks/engine/journal"
+	"surety/stacks/engine/vault"
 )
 
 // journaler is the engine's Journal over a journalFile.
@@ -20,12 +23,12 @@ import (
 // The same goes for what a refresh finds: it changed nothing in the world, and the next refresh finds it again.
 type journaler struct {
 	ctx    context.Context
-	keeper *keeper
+	keeper *vault.Keeper
 	path   string
-	header header
+	header journal.Header
 
 	mu      sync.Mutex
-	file    *journalFile
+	file    *journal.File
 	waiting []pulumi.JournalEntry
 	entries []apitype.JournalEntry // all that was added, in order
 	matters bool                   // something must be written
@@ -35,8 +38,8 @@ type journaler struct {
 
 var _ pulumi.Journal = (*journaler)(nil)
 
-func newJournaler(ctx context.Context, k *keeper, path, base string, started time.Time, pid int, baseHasSecrets bool) *journaler {
-	return &journaler{ctx: ctx, keeper: k, path: path, header: header{Base: base, Started: started, PID: pid}, secrets: baseHasSecrets}
+func newJournaler(ctx context.Context, k *vault.Keeper, path, base string, started time.Time, pid int, baseHasSecrets bool) *journaler {
+	return &journaler{ctx: ctx, keeper: k, path: path, header: journal.Header{Base: base, Started: started, PID: pid}, secrets: baseHasSecrets}
 }
 
 var errJournalClosed = errors.New("the run is over: nothing more is recorded")
@@ -66,7 +69,7 @@ func (j *journaler) AddJournalEntry(entry pulumi.JournalEntry) error {
 	if err != nil {
 		return err
 	}
-	return file.barrier()
+	return file.Barrier()
 }
 
 // idle tells entries that need not be on disk before the engine goes on.
@@ -81,14 +84,14 @@ func recorded(entry pulumi.JournalEntry) bool {
 }
 
 // place puts what waits, then own, into the file's queue.
-func (j *journaler) place(own apitype.JournalEntry) (*journalFile, error) {
+func (j *journaler) place(own apitype.JournalEntry) (*journal.File, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
 		return nil, errJournalClosed
 	}
 	if j.file == nil {
-		f, err := createJournal(j.path, j.header)
+		f, err := journal.Create(j.path, j.header)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +133,7 @@ func (j *journaler) keep(entry apitype.JournalEntry) error {
 	if j.file == nil {
 		return nil
 	}
-	return j.file.add(record{Entry: &entry})
+	return j.file.Add(entry)
 }
 
 // Close is called by the engine's snapshot manager; the end of the run is ours to decide, by finish.
@@ -158,13 +161,7 @@ func (j *journaler) commit(checkpoint string) error {
 	if j.file == nil {
 		return nil
 	}
-	if err := j.file.add(record{Commit: checkpoint}); err != nil {
-		return err
-	}
-	if err := j.file.barrier(); err != nil {
-		return err
-	}
-	return j.file.close()
+	return j.file.Finish(checkpoint)
 }
 
 // abandon closes the file without a commit: what is in it is replayed next time.
@@ -173,6 +170,6 @@ func (j *journaler) abandon() {
 	defer j.mu.Unlock()
 	j.closed = true
 	if j.file != nil {
-		_ = j.file.close()
+		_ = j.file.Close()
 	}
 }

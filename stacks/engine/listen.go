@@ -15,6 +15,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"surety/stacks"
+	"surety/stacks/engine/journal"
 )
 
 // listener turns the engine's events into ours and into the lists of a Plan and an Outcome. It runs in one goroutine.
@@ -132,7 +133,7 @@ func opOf(op display.StepOp) Op {
 }
 
 func (l *listener) start(m pulumi.StepEventMetadata) {
-	if internalType(m.Type) {
+	if journal.Bookkeeping(m.Type) {
 		return
 	}
 	l.began[running{m.URN, m.Op}] = l.now()
@@ -153,7 +154,7 @@ func phase(op display.StepOp) string {
 }
 
 func (l *listener) finish(m pulumi.StepEventMetadata) {
-	if internalType(m.Type) || m.Op == deploy.OpRemovePendingReplace {
+	if journal.Bookkeeping(m.Type) || m.Op == deploy.OpRemovePendingReplace {
 		return
 	}
 	if l.looking {
@@ -254,7 +255,7 @@ func (l *listener) say(p pulumi.DiagEventPayload) {
 		return
 	}
 	e := Event{Kind: Log, Message: text}
-	if p.URN != "" && !internalType(p.URN.Type()) {
+	if p.URN != "" && !journal.Bookkeeping(p.URN.Type()) {
 		e.Step = Step{Name: p.URN.Name(), Type: string(p.URN.Type()), URN: string(p.URN), Requirements: l.requires[p.URN.Name()]}
 	}
 	switch {

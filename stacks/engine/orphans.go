@@ -44,7 +44,7 @@ func (e *Engine) clear(ctx context.Context, l *loaded, j job) (done, failed []St
 	if len(orphans) == 0 {
 		return nil, nil, nil
 	}
-	say := newListener(e.cfg.Now, j.sink, e.scrubber.clean, j.graph).sink
+	say := newListener(e.cfg.Now, j.sink, e.scrubber.Clean, j.graph).sink
 	providers := map[string]*guard{}
 	defer func() {
 		for _, p := range providers {
@@ -66,7 +66,7 @@ func (e *Engine) clear(ctx context.Context, l *loaded, j job) (done, failed []St
 		err := e.clearOne(ctx, l, p, op)
 		s.Took = e.cfg.Now().Sub(began)
 		if err != nil {
-			s.Message = "was being created when a run was interrupted, and could not be removed: " + e.scrubber.clean(err.Error())
+			s.Message = "was being created when a run was interrupted, and could not be removed: " + e.scrubber.Clean(err.Error())
 			failed = append(failed, s)
 			say(Event{Kind: Failed, Step: s, Took: s.Took, Message: s.Message})
 			continue

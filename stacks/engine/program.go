@@ -19,6 +19,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"surety/stacks"
+	"surety/stacks/engine/vault"
 )
 
 // language is the "language runtime" whose programs are Graphs.
@@ -50,7 +51,7 @@ func (l *language) Run(ctx context.Context, info plugin.RunInfo) (message string
 	case errors.Is(err, errIncomplete):
 		return "", true, nil
 	case err != nil:
-		return l.program.scrubber.clean(err.Error()), false, nil
+		return l.program.scrubber.Clean(err.Error()), false, nil
 	default:
 		return "", false, nil
 	}
@@ -61,14 +62,14 @@ var errIncomplete = errors.New("some resources were not built")
 // program registers the resources of a Graph with the engine, each as soon as what it needs stands.
 type program struct {
 	graph    stacks.Graph
-	scrubber *scrubber
+	scrubber *vault.Scrubber
 	width    int // registrations at once
 
 	mu    sync.Mutex
 	stood map[string]stood
 }
 
-func newProgram(g stacks.Graph, s *scrubber, parallel int) *program {
+func newProgram(g stacks.Graph, s *vault.Scrubber, parallel int) *program {
 	// Registrations wait in the engine for their turn; more of them than steps keeps its queue filled.
 	return &program{graph: g, scrubber: s, width: 2 * parallel, stood: map[string]stood{}}
 }
@@ -188,7 +189,7 @@ func (w *walk) register(ctx context.Context, r stacks.Resource) error {
 		if err != nil {
 			return fmt.Errorf("input %s: %w", key, err)
 		}
-		w.scrubber.addSecrets(v, false)
+		w.scrubber.AddSecrets(v, false)
 		inputs[resource.PropertyKey(key)] = v
 	}
 	object, err := plugin.MarshalProperties(inputs, marshalOptions)
@@ -227,7 +228,7 @@ func (w *walk) register(ctx context.Context, r stacks.Resource) error {
 	if err != nil {
 		return fmt.Errorf("decode outputs: %w", err)
 	}
-	w.scrubber.addSecrets(resource.NewProperty(outputs), false)
+	w.scrubber.AddSecrets(resource.NewProperty(outputs), false)
 	id := resource.NewProperty(response.GetId())
 	if response.GetId() == "" {
 		id = unknown()

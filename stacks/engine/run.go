@@ -22,6 +22,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"surety/stacks"
+	"surety/stacks/engine/journal"
 )
 
 // defaultGrace is how long a cancelled run waits for its running steps.
@@ -61,7 +62,7 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 	snapshot.PendingOperations = nil
 	snapshot.SecretsManager = e.keeper
 
-	listener := newListener(e.cfg.Now, j.sink, e.scrubber.clean, j.graph)
+	listener := newListener(e.cfg.Now, j.sink, e.scrubber.Clean, j.graph)
 	listener.looking = j.looking
 	out := ran{listener: listener, recovered: l.recovered}
 	e.tellPending(listener, l)
@@ -127,7 +128,7 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 	close(events)
 	<-listening
 	if closing != nil {
-		listener.sink(Event{Kind: Log, Message: e.scrubber.clean(closing.Error())})
+		listener.sink(Event{Kind: Log, Message: e.scrubber.Clean(closing.Error())})
 	}
 	if err != nil {
 		listener.conclude()
@@ -187,7 +188,7 @@ func (e *Engine) failure(j job, out ran, err error) error {
 	case result.IsBail(err):
 		return fmt.Errorf("%s: stopped", j.name)
 	default:
-		return fmt.Errorf("%s: %s", j.name, e.scrubber.clean(plain(err.Error())))
+		return fmt.Errorf("%s: %s", j.name, e.scrubber.Clean(plain(err.Error())))
 	}
 }
 
@@ -215,7 +216,7 @@ func (e *Engine) record(j *journaler, l *loaded) error {
 	if !matters && len(l.deployment.PendingOperations) == 0 && l.exists {
 		return nil
 	}
-	d, err := replay(l.deployment, entries)
+	d, err := journal.Replay(l.deployment, entries)
 	if err != nil {
 		j.abandon()
 		return fmt.Errorf("put the state together from the journal %q: %w", e.paths.journal, err)
@@ -234,7 +235,7 @@ func (e *Engine) record(j *journaler, l *loaded) error {
 	if err := e.writeCheckpoint(raw); err != nil {
 		return err
 	}
-	return removeFile(e.paths.journal)
+	return journal.RemoveFile(e.paths.journal)
 }
 
 // tellPending says what an interrupted run left open.

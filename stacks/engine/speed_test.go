@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"testing"
 )
 
@@ -74,21 +73,5 @@ func BenchmarkLayered(b *testing.B) {
 		lock(b, e)
 		b.StartTimer()
 		up(b, e, layered(1000))
-	}
-}
-
-// BenchmarkFlush measures one append to a file with a flush, which bounds a chain of steps: two flushes each.
-func BenchmarkFlush(b *testing.B) {
-	j, err := createJournal(filepath.Join(b.TempDir(), "journal"), header{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if err := j.add(record{Commit: "x"}); err != nil {
-			b.Fatal(err)
-		}
-		if err := j.barrier(); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

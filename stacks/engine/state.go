@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/pulumi/pulumi/pkg/v3/resource/stack"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+
+	"surety/stacks/engine/journal"
 )
 
 // loaded is a state as it stands: the checkpoint with the journal, if there is one, replayed on it.
@@ -65,20 +66,20 @@ func (e *Engine) loadOnce() (*loaded, error) {
 			l.deployment, l.version, l.features = checkpoint.Latest, version, features
 		}
 	}
-	j, err := readJournal(e.paths.journal)
+	j, err := journal.Read(e.paths.journal)
 	if err != nil {
 		return nil, err
 	}
-	if j == nil || j.commit == l.digest {
+	if j == nil || j.Commit == l.digest {
 		return l, nil // no run was interrupted, or only before its journal could be removed
 	}
-	if j.header.Base != l.digest {
+	if j.Header.Base != l.digest {
 		return nil, errMismatch
 	}
 	l.exists = true
-	l.journal, l.torn = true, j.torn
-	l.recovered = finished(j.entries)
-	d, err := replay(l.deployment, j.entries)
+	l.journal, l.torn = true, j.Torn
+	l.recovered = journal.Finished(j.Entries)
+	d, err := journal.Replay(l.deployment, j.Entries)
 	if err != nil {
 		return nil, fmt.Errorf("replay the journal %q: %w", e.paths.journal, err)
 	}
@@ -110,7 +111,7 @@ func (e *Engine) checkpointBytes(d apitype.TypedDeployment) ([]byte, error) {
 func (e *Engine) writeCheckpoint(raw []byte) error {
 	if _, err := os.Stat(e.paths.meta); errors.Is(err, os.ErrNotExist) {
 		// Version 1 is the layout with a folder per project.
-		if err := writeFile(e.paths.meta, []byte("version: 1\n")); err != nil {
+		if err := journal.WriteFile(e.paths.meta, []byte("version: 1\n")); err != nil {
 			return fmt.Errorf("write the state's marker: %w", err)
 		}
 	}
@@ -121,7 +122,7 @@ func (e *Engine) writeCheckpoint(raw []byte) error {
 			return fmt.Errorf("keep the former state: %w", err)
 		}
 	}
-	if err := writeFile(e.paths.checkpoint, raw); err != nil {
+	if err := journal.WriteFile(e.paths.checkpoint, raw); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil
@@ -134,7 +135,7 @@ func (e *Engine) compact(l *loaded) error {
 		if err != nil {
 			return err
 		}
-		if err := commitJournal(e.paths.journal, digest(raw)); err != nil {
+		if err := journal.Commit(e.paths.journal, digest(raw)); err != nil {
 			return err
 		}
 		if err := e.writeCheckpoint(raw); err != nil {
@@ -142,21 +143,16 @@ func (e *Engine) compact(l *loaded) error {
 		}
 		l.digest = digest(raw)
 	}
-	return removeFile(e.paths.journal)
+	return journal.RemoveFile(e.paths.journal)
 }
 
 func (l *loaded) pending() []Pending {
 	var out []Pending
 	for _, op := range l.deployment.PendingOperations {
-		if internalType(op.Resource.Type) {
+		if journal.Bookkeeping(op.Resource.Type) {
 			continue
 		}
 		out = append(out, Pending{Name: op.Resource.URN.Name(), Type: string(op.Resource.Type), URN: string(op.Resource.URN), Op: string(op.Type)})
 	}
 	return out
-}
-
-// internalType tells the bookkeeping resources of Pulumi itself: the root of the stack and providers.
-func internalType(t tokens.Type) bool {
-	return strings.HasPrefix(string(t), "pulumi:")
 }

@@ -48,7 +48,7 @@ func stockBackend(t *testing.T, dir string) backend.Backend {
 type stockProvider struct{ phrase string }
 
 func (p stockProvider) OfType(_ context.Context, kind string, raw json.RawMessage) (secrets.Manager, error) {
-	var s keeperState
+	var s struct{ Salt string }
 	if kind != passphrase.Type {
 		return nil, errors.New("not a passphrase")
 	}

@@ -1,4 +1,4 @@
-package engine
+package journal
 
 import (
 	"bytes"
@@ -27,11 +27,11 @@ func entryOf(id int64, kind apitype.JournalEntryKind, name string) apitype.Journ
 	return e
 }
 
-// written makes a journal with steps a and b finished and c begun, each flushed.
+// written makes a journal with steps a and b Finished and c begun, each flushed.
 func written(t *testing.T) (path string, raw []byte) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "journal")
-	j, err := createJournal(path, header{Base: noCheckpoint})
+	j, err := Create(path, Header{Base: "none"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +41,12 @@ func written(t *testing.T) (path string, raw []byte) {
 				continue
 			}
 			e := entryOf(int64(i+1), kind, name)
-			if err := errors.Join(j.add(record{Entry: &e}), j.barrier()); err != nil {
+			if err := errors.Join(j.add(record{Entry: &e}), j.Barrier()); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := j.close(); err != nil {
+	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if raw, err = os.ReadFile(path); err != nil {
@@ -62,15 +62,15 @@ func TestJournalReadsBackWhereverItsEndIsTorn(t *testing.T) {
 		if err := os.WriteFile(path, raw[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		j, err := readJournal(path)
+		j, err := Read(path)
 		if err != nil {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
 		n := 0
 		if j != nil {
-			n = len(j.entries)
-			if j.good+j.torn != cut {
-				t.Fatalf("cut at %d: %d good and %d torn bytes", cut, j.good, j.torn)
+			n = len(j.Entries)
+			if j.good+j.Torn != cut {
+				t.Fatalf("cut at %d: %d good and %d torn bytes", cut, j.good, j.Torn)
 			}
 		}
 		// A line without its newline is whole if its checksum says so.
@@ -86,16 +86,16 @@ func TestJournalReadsBackWhereverItsEndIsTorn(t *testing.T) {
 
 func TestJournalReplays(t *testing.T) {
 	path, _ := written(t)
-	j, err := readJournal(path)
+	j, err := Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := replay(&apitype.DeploymentV3{}, j.entries)
+	d, err := Replay(&apitype.DeploymentV3{}, j.Entries)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(d.Deployment.Resources); n != 2 || finished(j.entries) != 2 {
-		t.Errorf("%d resources, %d finished", n, finished(j.entries))
+	if n := len(d.Deployment.Resources); n != 2 || Finished(j.Entries) != 2 {
+		t.Errorf("%d resources, %d Finished", n, Finished(j.Entries))
 	}
 	if ops := d.Deployment.PendingOperations; len(ops) != 1 || ops[0].Resource.URN.Name() != "c" {
 		t.Errorf("pending: %+v", ops)
@@ -110,7 +110,7 @@ func TestJournalDamageIsNotTakenForATornEnd(t *testing.T) {
 	if err := os.WriteFile(path, broken, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readJournal(path); !errors.Is(err, ErrJournalDamaged) || !strings.Contains(err.Error(), path) {
+	if _, err := Read(path); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), path) {
 		t.Errorf("error: %v", err)
 	}
 	// The same in the last line is a torn end, and so is a hole of zeros in lines that nobody was told of.
@@ -119,8 +119,8 @@ func TestJournalDamageIsNotTakenForATornEnd(t *testing.T) {
 	if err := os.WriteFile(path, broken, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	j, err := readJournal(path)
-	if err != nil || len(j.entries) != 4 || j.torn == 0 {
+	j, err := Read(path)
+	if err != nil || len(j.Entries) != 4 || j.Torn == 0 {
 		t.Errorf("journal %+v, %v", j, err)
 	}
 	var b bytes.Buffer
@@ -134,7 +134,7 @@ func TestJournalDamageIsNotTakenForATornEnd(t *testing.T) {
 	if err := os.WriteFile(path, broken, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if j, err := readJournal(path); err != nil || len(j.entries) != 5 || j.torn == 0 {
+	if j, err := Read(path); err != nil || len(j.Entries) != 5 || j.Torn == 0 {
 		t.Errorf("journal %+v, %v", j, err)
 	}
 }
@@ -144,18 +144,18 @@ func TestCommitCutsATornEnd(t *testing.T) {
 	if err := os.WriteFile(path, raw[:len(raw)-7], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := commitJournal(path, "sha256:x"); err != nil {
+	if err := Commit(path, "sha256:x"); err != nil {
 		t.Fatal(err)
 	}
-	j, err := readJournal(path)
-	if err != nil || j.commit != "sha256:x" || j.torn != 0 || len(j.entries) != 4 {
+	j, err := Read(path)
+	if err != nil || j.Commit != "sha256:x" || j.Torn != 0 || len(j.Entries) != 4 {
 		t.Errorf("journal %+v, %v", j, err)
 	}
 }
 
 func TestJournalSharesFlushesAndKeepsOrder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	j, err := createJournal(path, header{Base: noCheckpoint})
+	j, err := Create(path, Header{Base: "none"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestJournalSharesFlushesAndKeepsOrder(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				e := entryOf(int64(w*each+i), apitype.JournalEntryKindBegin, "x")
-				if err := errors.Join(j.add(record{Entry: &e}), j.barrier()); err != nil {
+				if err := errors.Join(j.add(record{Entry: &e}), j.Barrier()); err != nil {
 					t.Error(err)
 				}
 				// What was waited for is on disk now, whatever the others do.
@@ -177,18 +177,18 @@ func TestJournalSharesFlushesAndKeepsOrder(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if err := j.close(); err != nil {
+	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.add(record{Commit: "late"}); err == nil {
 		t.Error("a closed journal took a record")
 	}
-	read, err := readJournal(path)
-	if err != nil || len(read.entries) != writers*each {
-		t.Fatalf("%d entries, %v", len(read.entries), err)
+	read, err := Read(path)
+	if err != nil || len(read.Entries) != writers*each {
+		t.Fatalf("%d entries, %v", len(read.Entries), err)
 	}
 	next := map[int64]int64{}
-	for _, e := range read.entries {
+	for _, e := range read.Entries {
 		w, i := e.OperationID/each, e.OperationID%each
 		if next[w] != i {
 			t.Fatalf("writer %d: %d came before %d", w, i, next[w])
@@ -204,7 +204,7 @@ func TestJournalOfAnotherFormatIsRefused(t *testing.T) {
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readJournal(path); !errors.Is(err, ErrJournalDamaged) {
+	if _, err := Read(path); !errors.Is(err, ErrDamaged) {
 		t.Errorf("error: %v", err)
 	}
 }
@@ -220,9 +220,25 @@ func FuzzReadJournal(f *testing.F) {
 		if err := os.WriteFile(path, raw, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		j, err := readJournal(path)
-		if err == nil && j != nil && j.good+j.torn != len(raw) {
-			t.Errorf("%d good, %d torn of %d", j.good, j.torn, len(raw))
+		j, err := Read(path)
+		if err == nil && j != nil && j.good+j.Torn != len(raw) {
+			t.Errorf("%d good, %d torn of %d", j.good, j.Torn, len(raw))
 		}
 	})
+}
+
+// BenchmarkFlush measures one append to a file with a flush, which bounds a chain of steps: two flushes each.
+func BenchmarkFlush(b *testing.B) {
+	j, err := Create(filepath.Join(b.TempDir(), "journal"), Header{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := j.add(record{Commit: "x"}); err != nil {
+			b.Fatal(err)
+		}
+		if err := j.Barrier(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

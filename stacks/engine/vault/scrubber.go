@@ -1,4 +1,4 @@
-package engine
+package vault
 
 import (
 	"cmp"
@@ -10,20 +10,25 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
+// Blot stands in text where a secret was.
+const Blot = "[secret]"
+
 // shortest is the length in bytes from which a secret is looked for in text: blotting out shorter ones would make every message unreadable.
 const shortest = 4
 
-// scrubber knows the secrets seen so far and blots them out of text. It is the second line: values that are marked as
+// Scrubber knows the secrets seen so far and blots them out of text. It is the second line: values that are marked as
 // secret are never rendered at all; this catches the message of a provider that quotes one.
-type scrubber struct {
+type Scrubber struct {
 	mu    sync.RWMutex
 	known map[string]bool
 	words []string // the same, longest first, so that a secret inside another leaves no remainder
 }
 
-func newScrubber() *scrubber { return &scrubber{known: map[string]bool{}} }
+// NewScrubber makes one that knows nothing.
+func NewScrubber() *Scrubber { return &Scrubber{known: map[string]bool{}} }
 
-func (s *scrubber) add(secret string) {
+// Add remembers a secret, unless it is too short.
+func (s *Scrubber) Add(secret string) {
 	if len(secret) < shortest {
 		return
 	}
@@ -43,20 +48,20 @@ func (s *scrubber) add(secret string) {
 	s.words = slices.Insert(s.words, at, secret)
 }
 
-// addJSON adds every string in a JSON text.
-func (s *scrubber) addJSON(text string) {
+// AddJSON adds every string in a JSON text.
+func (s *Scrubber) AddJSON(text string) {
 	var v any
 	if json.Unmarshal([]byte(text), &v) != nil {
-		s.add(text)
+		s.Add(text)
 		return
 	}
 	s.addAll(v)
 }
 
-func (s *scrubber) addAll(v any) {
+func (s *Scrubber) addAll(v any) {
 	switch v := v.(type) {
 	case string:
-		s.add(v)
+		s.Add(v)
 	case []any:
 		for _, inner := range v {
 			s.addAll(inner)
@@ -68,36 +73,36 @@ func (s *scrubber) addAll(v any) {
 	}
 }
 
-// addSecrets adds what is marked as secret in v.
-func (s *scrubber) addSecrets(v resource.PropertyValue, inside bool) {
+// AddSecrets adds what is marked as secret in v.
+func (s *Scrubber) AddSecrets(v resource.PropertyValue, inside bool) {
 	switch {
 	case v.IsSecret():
-		s.addSecrets(v.SecretValue().Element, true)
+		s.AddSecrets(v.SecretValue().Element, true)
 	case v.IsOutput():
 		o := v.OutputValue()
-		s.addSecrets(o.Element, inside || o.Secret)
+		s.AddSecrets(o.Element, inside || o.Secret)
 	case v.IsArray():
 		for _, inner := range v.ArrayValue() {
-			s.addSecrets(inner, inside)
+			s.AddSecrets(inner, inside)
 		}
 	case v.IsObject():
 		for _, inner := range v.ObjectValue() {
-			s.addSecrets(inner, inside)
+			s.AddSecrets(inner, inside)
 		}
 	case inside && v.IsString():
-		s.add(v.StringValue())
+		s.Add(v.StringValue())
 	}
 }
 
-// clean gives text without secrets.
-func (s *scrubber) clean(text string) string {
+// Clean gives text without secrets.
+func (s *Scrubber) Clean(text string) string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, word := range s.words {
 		if len(word) > len(text) {
 			continue
 		}
-		text = strings.ReplaceAll(text, word, SecretText)
+		text = strings.ReplaceAll(text, word, Blot)
 	}
 	return text
 }

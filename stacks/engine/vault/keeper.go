@@ -1,4 +1,5 @@
-package engine
+// Package vault keeps the secrets of a state: encrypted where they are stored, and out of every text that is shown.
+package vault
 
 import (
 	"context"
@@ -28,57 +29,66 @@ const (
 	checkWord  = "pulumi" // encrypted beside the salt, to tell a wrong passphrase
 )
 
-// keeper encrypts and decrypts the secrets of a state in the form of the stock "passphrase" provider, so that the stock CLI reads them.
+// Keeper encrypts and decrypts the secrets of a state in the form of the stock "passphrase" provider, so that the stock CLI reads them.
 //
 // The key derivation costs about 0.17 s, which is most of a plan. So it happens only when the first secret is touched: a state
 // without secrets never pays. A state with secrets is decrypted as a whole for every plan, so there the key itself can be
 // kept (Config.KeyCache). That is no weaker than what it sits beside: whoever reads the 0600 file of the passphrase could derive
 // the key anyway. Where the passphrase comes from elsewhere (a prompt, a variable), leave KeyCache empty.
-type keeper struct {
+type Keeper struct {
 	phrase   func() (string, error)
 	cache    string // path, or empty
-	scrubber *scrubber
+	scrubber *Scrubber
 
 	mu      sync.Mutex
 	state   string // "v1:salt:encrypted check word"; empty until known or made
 	crypter config.Crypter
 }
 
-type keeperState struct {
+type state struct {
 	Salt string `json:"salt"`
 }
 
 var (
-	_ secrets.Manager = (*keeper)(nil)
-	_ config.Crypter  = (*keeper)(nil)
+	_ secrets.Manager = (*Keeper)(nil)
+	_ config.Crypter  = (*Keeper)(nil)
 )
 
-func (k *keeper) Type() string { return passphrase.Type }
+// New makes a keeper. The passphrase is asked for when the first secret is touched; cache is the path of the kept key, or empty.
+func New(phrase func() (string, error), cache string, s *Scrubber) *Keeper {
+	return &Keeper{phrase: phrase, cache: cache, scrubber: s}
+}
+
+// Type is the name of the stock provider of secrets.
+func (k *Keeper) Type() string { return passphrase.Type }
 
 // State is what the checkpoint says about the secrets; nil as long as there are none.
-func (k *keeper) State() json.RawMessage {
+func (k *Keeper) State() json.RawMessage {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.state == "" {
 		return nil
 	}
-	raw, err := json.Marshal(keeperState{Salt: k.state})
+	raw, err := json.Marshal(state{Salt: k.state})
 	if err != nil {
 		return nil // a string always marshals
 	}
 	return raw
 }
 
-func (k *keeper) Encrypter() config.Encrypter { return k }
-func (k *keeper) Decrypter() config.Decrypter { return k }
+// Encrypter is the keeper itself.
+func (k *Keeper) Encrypter() config.Encrypter { return k }
+
+// Decrypter is the keeper itself.
+func (k *Keeper) Decrypter() config.Decrypter { return k }
 
 // OfType implements secrets.Provider for reading a checkpoint.
-func (k *keeper) OfType(_ context.Context, kind string, raw json.RawMessage) (secrets.Manager, error) {
+func (k *Keeper) OfType(_ context.Context, kind string, raw json.RawMessage) (secrets.Manager, error) {
 	if kind != passphrase.Type {
 		return nil, fmt.Errorf("the state's secrets are kept by %q; only %q is supported here: change it with `pulumi stack change-secrets-provider passphrase`",
 			kind, passphrase.Type)
 	}
-	var s keeperState
+	var s state
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return nil, fmt.Errorf("read the state's secrets provider: %w", err)
 	}
@@ -91,7 +101,7 @@ func (k *keeper) OfType(_ context.Context, kind string, raw json.RawMessage) (se
 }
 
 // open gives the crypter, deriving or reading the key at the first call, and making the salt of a state that has none.
-func (k *keeper) open() (config.Crypter, error) {
+func (k *Keeper) open() (config.Crypter, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.crypter != nil {
@@ -165,17 +175,17 @@ func opens(c config.Crypter, state string) bool {
 }
 
 // EncryptValue encrypts one secret, which is JSON text, and remembers it as something never to show.
-func (k *keeper) EncryptValue(ctx context.Context, plaintext string) (string, error) {
+func (k *Keeper) EncryptValue(ctx context.Context, plaintext string) (string, error) {
 	c, err := k.open()
 	if err != nil {
 		return "", err
 	}
-	k.scrubber.addJSON(plaintext)
+	k.scrubber.AddJSON(plaintext)
 	return c.EncryptValue(ctx, plaintext)
 }
 
 // DecryptValue decrypts one secret and remembers it as something never to show.
-func (k *keeper) DecryptValue(ctx context.Context, ciphertext string) (string, error) {
+func (k *Keeper) DecryptValue(ctx context.Context, ciphertext string) (string, error) {
 	c, err := k.open()
 	if err != nil {
 		return "", err
@@ -184,17 +194,17 @@ func (k *keeper) DecryptValue(ctx context.Context, ciphertext string) (string, e
 	if err != nil {
 		return "", fmt.Errorf("decrypt a secret of the state: %w", err)
 	}
-	k.scrubber.addJSON(plaintext)
+	k.scrubber.AddJSON(plaintext)
 	return plaintext, nil
 }
 
 // BatchEncrypt encrypts several.
-func (k *keeper) BatchEncrypt(ctx context.Context, plaintexts []string) ([]string, error) {
+func (k *Keeper) BatchEncrypt(ctx context.Context, plaintexts []string) ([]string, error) {
 	return each(plaintexts, func(s string) (string, error) { return k.EncryptValue(ctx, s) })
 }
 
 // BatchDecrypt decrypts several.
-func (k *keeper) BatchDecrypt(ctx context.Context, ciphertexts []string) ([]string, error) {
+func (k *Keeper) BatchDecrypt(ctx context.Context, ciphertexts []string) ([]string, error) {
 	return each(ciphertexts, func(s string) (string, error) { return k.DecryptValue(ctx, s) })
 }
 

@@ -1,4 +1,5 @@
-package engine
+// Package journal keeps what must survive a kill and a power cut: the append-only file of a run's steps, and the writing of whole files.
+package journal
 
 import (
 	"bytes"
@@ -22,12 +23,13 @@ import (
 // The checksum covers what follows it. SYNCED is how many bytes of the file were on disk when the line was added, so a broken line
 // at or after the last SYNCED is a torn end that nobody was told about, and one before it is damage. JSON is one record.
 type record struct {
-	Header *header               `json:"header,omitempty"` // first line
+	Header *Header               `json:"header,omitempty"` // first line
 	Entry  *apitype.JournalEntry `json:"entry,omitempty"`
 	Commit string                `json:"commit,omitempty"` // last line: digest of the checkpoint that holds all the above
 }
 
-type header struct {
+// Header is the first line of a journal.
+type Header struct {
 	Format  int       `json:"format"`
 	Base    string    `json:"base"` // digest of the checkpoint that the entries apply to
 	Started time.Time `json:"started"`
@@ -38,12 +40,12 @@ const journalFormat = 1
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// ErrJournalDamaged says that a journal is broken in a part that had been flushed to disk.
-var ErrJournalDamaged = errors.New("the journal is damaged")
+// ErrDamaged says that a journal is broken in a part that had been flushed to disk.
+var ErrDamaged = errors.New("the journal is damaged")
 
-// journalFile appends records. Those who wait share flushes: while one flush runs, the records of all others gather, and
-// the next flush takes them together. No barrier returns before the records added ahead of it are on disk.
-type journalFile struct {
+// File appends records. Those who wait share flushes: while one flush runs, the records of all others gather, and
+// the next flush takes them together. No Barrier returns before the records added ahead of it are on disk.
+type File struct {
 	file *os.File
 
 	mu       sync.Mutex
@@ -56,7 +58,8 @@ type journalFile struct {
 	err      error // of a failed write: the journal takes no more
 }
 
-func createJournal(path string, h header) (*journalFile, error) {
+// Create begins a journal. There must be none at path.
+func Create(path string, h Header) (*File, error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("start the journal: %w", err)
@@ -69,7 +72,7 @@ func createJournal(path string, h header) (*journalFile, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	j := &journalFile{file: f}
+	j := &File{file: f}
 	j.flushed = sync.NewCond(&j.mu)
 	h.Format = journalFormat
 	if err := j.add(record{Header: &h}); err != nil {
@@ -79,8 +82,8 @@ func createJournal(path string, h header) (*journalFile, error) {
 	return j, nil
 }
 
-// add puts a record in the queue. barrier waits for it.
-func (j *journalFile) add(r record) error {
+// add puts a record in the queue.
+func (j *File) add(r record) error {
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write the journal: %w", err)
@@ -95,8 +98,22 @@ func (j *journalFile) add(r record) error {
 	return nil
 }
 
-// barrier returns after all records added before the call are on disk.
-func (j *journalFile) barrier() error {
+// Add puts a step's entry in the queue. Barrier waits for it.
+func (j *File) Add(entry apitype.JournalEntry) error { return j.add(record{Entry: &entry}) }
+
+// Finish records that the checkpoint with that digest holds everything, waits for that, and closes the journal.
+func (j *File) Finish(checkpoint string) error {
+	if err := j.add(record{Commit: checkpoint}); err != nil {
+		return err
+	}
+	if err := j.Barrier(); err != nil {
+		return err
+	}
+	return j.Close()
+}
+
+// Barrier returns after all records added before the call are on disk.
+func (j *File) Barrier() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	mine := j.added
@@ -114,7 +131,7 @@ func (j *journalFile) barrier() error {
 }
 
 // flush writes what has gathered. It is called with the mutex held and gives it up while the disk works.
-func (j *journalFile) flush() {
+func (j *File) flush() {
 	chunk := bytes.Clone(j.buffer.Bytes())
 	upTo := j.added
 	j.buffer.Reset()
@@ -135,8 +152,8 @@ func (j *journalFile) flush() {
 	j.flushed.Broadcast()
 }
 
-// close refuses further records. What nobody waited for may be lost, which is the meaning of not waiting.
-func (j *journalFile) close() error {
+// Close refuses further records. What nobody waited for may be lost, which is the meaning of not waiting.
+func (j *File) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for j.flushing {

@@ -1,4 +1,4 @@
-package engine
+package journal
 
 import (
 	"fmt"
@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 )
 
-// writeFile puts data at path so that after a power cut there is either the old file or the new one: a temporary file beside it,
+// WriteFile puts data at path so that after a power cut there is either the old file or the new one: a temporary file beside it,
 // flushed, renamed, and the folder flushed. The file is readable by its owner alone, as a state may hold what is private.
-func writeFile(path string, data []byte) (err error) {
+func WriteFile(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make folder %q: %w", dir, err)
@@ -38,8 +38,8 @@ func writeFile(path string, data []byte) (err error) {
 	return syncDir(dir)
 }
 
-// removeFile removes path, if it is there, and flushes its folder.
-func removeFile(path string) error {
+// RemoveFile removes path, if it is there, and flushes its folder.
+func RemoveFile(path string) error {
 	if err := os.Remove(path); err != nil {
 		if os.IsNotExist(err) {
 			return nil

@@ -1,9 +1,11 @@
-package engine
+package vault
 
 import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	"surety/stacks/engine/journal"
 )
 
 // cachedKey is the file at Config.KeyCache.
@@ -37,7 +39,7 @@ func writeKey(path, state string, key []byte) error {
 	if err != nil {
 		return fmt.Errorf("keep the key of the secrets: %w", err)
 	}
-	if err := writeFile(path, raw); err != nil {
+	if err := journal.WriteFile(path, raw); err != nil {
 		return fmt.Errorf("keep the key of the secrets: %w", err)
 	}
 	return nil
