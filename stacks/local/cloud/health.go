@@ -3,6 +3,7 @@ package cloud
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -67,13 +68,40 @@ func (d *daemon) healthy(ctx context.Context, h *host.Host, t target) error {
 		return nil
 	}
 	deadline := cmp.Or(t.deadline, defaultDeadline)
-	if err := await(ctx, deadline, probe); err != nil {
+	before := restarts(ctx, h)
+	gated := func(ctx context.Context) error {
+		err := probe(ctx)
+		if n := restarts(ctx, h) - before; err != nil && n >= hopelessRestarts {
+			return &hopeless{fmt.Errorf("did not become healthy: its program ended %d times (%w)", n+1, err)}
+		}
+		return err
+	}
+	if err := await(ctx, deadline, gated); err != nil {
 		return &Failed{Message: fmt.Sprintf("%s %v", h.Name(), err), Log: tail(h.Log(mainService), 20)}
 	}
 	return nil
 }
 
-// await calls probe until it succeeds, at first often and then less so. Each call is bounded, and all of them by the deadline.
+// hopelessRestarts is how often a program may be started again before waiting on is given up. What it depends on was healthy
+// before it was started, so that one that ends so often, over some seconds by the supervisor's growing pauses, ends for a reason of its own.
+const hopelessRestarts = 5
+
+// hopeless says that waiting on is of no use.
+type hopeless struct{ error }
+
+func (h *hopeless) Unwrap() error { return h.error }
+
+// restarts tells how often the host's service was started again. Where that cannot be known it is as if never.
+func restarts(ctx context.Context, h *host.Host) int {
+	status, err := h.Status(ctx)
+	if err != nil {
+		return 0
+	}
+	return status.Services[mainService].Restarts
+}
+
+// await calls probe until it succeeds or says that it is hopeless, at first often and then less so. Each call is bounded, and all of
+// them by the deadline.
 func await(ctx context.Context, deadline time.Duration, probe func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
@@ -84,6 +112,9 @@ func await(ctx context.Context, deadline time.Duration, probe func(context.Conte
 		done()
 		if err == nil {
 			return nil
+		}
+		if lost := (*hopeless)(nil); errors.As(err, &lost) {
+			return lost.error
 		}
 		if ctx.Err() == nil { // what the deadline cut off says less than the refusal before it
 			last = err
