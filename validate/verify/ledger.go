@@ -13,24 +13,46 @@ import (
 // such a requirement does not make it met, a failure breaches it all the same. at is the time of verdicts that need nothing built.
 func Ledger(doc *blueprints.Document, arch architecture.Architecture, results []validate.Result, unproven map[string]string, at time.Time) *architecture.Ledger {
 	ledger := architecture.NewLedger(doc.Requirements)
-	ledger.Expect(architecture.Prospects(arch, doc.Requirements, unproven))
+	prospects := architecture.Prospects(arch, doc.Requirements, unproven)
+	ledger.Expect(prospects)
 	for _, e := range architecture.DesignedEntries(arch, doc.Requirements, unproven, at) {
 		ledger.Record(e)
 	}
+	// All verdicts get the time when the last was there, and those of the suite that is meant for a requirement come first: the row
+	// then quotes what tells most about it, not what happened to be found first.
+	var ended time.Time
 	for _, r := range results {
-		for _, id := range r.Requirements {
-			e := architecture.Entry{
-				Requirement: id, By: r.Check, Evidence: r.Summary, Source: architecture.SourceMeasured, At: r.Started.Add(r.Took),
-				State: map[validate.State]architecture.State{validate.Pass: architecture.Met, validate.Fail: architecture.Breached}[r.State],
+		if end := r.Started.Add(r.Took); end.After(ended) {
+			ended = end
+		}
+	}
+	meant := map[string]string{}
+	for _, p := range prospects {
+		meant[p.Requirement] = p.By
+	}
+	for _, first := range []bool{true, false} {
+		for _, r := range results {
+			for _, id := range r.Requirements {
+				if (meant[id] == r.Suite) == first {
+					ledger.Record(entry(r, id, ended, unproven))
+				}
 			}
-			e.State = cmp.Or(e.State, architecture.Unproven)
-			if reason := cannot(unproven, id); e.State == architecture.Met && reason != "" {
-				e.State, e.Source, e.Evidence = architecture.Unproven, architecture.SourceUnknown, reason
-			}
-			ledger.Record(e)
 		}
 	}
 	return ledger
+}
+
+// entry is what a result says of one of its requirements.
+func entry(r validate.Result, id string, at time.Time, unproven map[string]string) architecture.Entry {
+	e := architecture.Entry{
+		Requirement: id, By: r.Check, Evidence: r.Summary, Source: architecture.SourceMeasured, At: at,
+		State: map[validate.State]architecture.State{validate.Pass: architecture.Met, validate.Fail: architecture.Breached}[r.State],
+	}
+	e.State = cmp.Or(e.State, architecture.Unproven)
+	if reason := cannot(unproven, id); e.State == architecture.Met && reason != "" {
+		e.State, e.Source, e.Evidence = architecture.Unproven, architecture.SourceUnknown, reason
+	}
+	return e
 }
 
 // cannot gives the target's reason why it cannot prove a requirement, or "".

@@ -35,7 +35,7 @@ func rules(s *facts.Subject) []check {
 		checks = append(checks, noOtherRule(s, g, groups[g]))
 	}
 	return append(checks, check{
-		id: "connectivity/rules/" + foreign, requirements: s.Require("", "name"),
+		id: "connectivity/rules/" + foreign, requirements: everyFlow(s),
 		judge: func([]probe.Outcome) verdict { return foreignRules(s) },
 	})
 }
@@ -147,6 +147,15 @@ func extraRules(extra []facts.Rule, group string, all int) verdict {
 	return fail(fmt.Sprintf("%s is let in by %s that no flow declares", list(extra, group), number(len(extra), "rule")), evidence...)
 }
 
+// everyFlow gives the leaves behind all flows: what a change of the packet filter as a whole goes against.
+func everyFlow(s *facts.Subject) []string {
+	var ids []string
+	for _, f := range s.Arch.Flows {
+		ids = append(ids, f.Requirements...)
+	}
+	return s.Known(ids...)
+}
+
 // foreignRules judges what is open to addresses that belong to none of the environment's groups.
 func foreignRules(s *facts.Subject) verdict {
 	if reason := first(s.Unread["SecurityGroup"], s.Unread["security-groups/foreign"], s.Unread["*"]); reason != "" {
@@ -175,10 +184,17 @@ func foreignRules(s *facts.Subject) verdict {
 	if !read {
 		return unproven("rules that belong to no group were not read back")
 	}
-	v := extraRules(extra, foreign, 0)
 	if len(extra) == 0 {
-		return pass("no rule in force belongs to no group", v.evidence...)
+		return pass("no rule in force belongs to no group", saw("rules of no group", "none", "none", "the packet filter"))
 	}
+	var found []string
+	var evidence []validate.Evidence
+	for _, r := range extra {
+		what := first(r.Reason, describe(r, "anywhere"))
+		found = append(found, what)
+		evidence = append(evidence, saw("rule of no group", "none", describe(r, "anywhere")+reasonOf(r), "the packet filter"))
+	}
+	v := fail("the packet filter was changed by hand: "+strings.Join(found, ", "), evidence...)
 	// A rule to an address of ours is held against what that component is open to.
 	var concerned []string
 	for _, r := range extra {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -167,7 +168,21 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 		return nil, errors.New("the database URL does not parse")
 	}
 	config.RuntimeParams["application_name"] = "surety probe"
-	return pgx.ConnectConfig(ctx, config)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, &connectError{err}
+	}
+	return conn, nil
+}
+
+// connectError says in one line why a session did not come about: pgx tells of each of its attempts, the last one counts.
+type connectError struct{ cause error }
+
+func (e *connectError) Unwrap() error { return e.cause }
+
+func (e *connectError) Error() string {
+	lines := strings.Split(strings.TrimSpace(e.cause.Error()), "\n")
+	return "connect: " + strings.TrimSpace(lines[len(lines)-1])
 }
 
 // sqlState is the server's five-character error code, or empty when the server did not answer.
