@@ -1,11 +1,21 @@
 package provider
 
 import (
+	"context"
 	"slices"
 
 	"github.com/pulumi/pulumi/pkg/v3/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
+
+// Diff implements plugin.Provider.
+func (p *Provider) Diff(_ context.Context, r plugin.DiffRequest) (plugin.DiffResponse, error) {
+	k, known := kindOf(typeOf(r.Type, r.URN))
+	if !known {
+		return plugin.DiffResult{}, unknownType(typeOf(r.Type, r.URN))
+	}
+	return k.diff(r.OldInputs, r.OldOutputs, r.NewInputs), nil
+}
 
 // settled is an output that is false while the last request on a resource did not come to its end, or nobody saw its end.
 // Whatever the inputs say then, the resource needs another request, which goes on from what is there.

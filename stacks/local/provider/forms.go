@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/pkg/v3/resource/plugin"
@@ -182,41 +181,4 @@ func rules(v resource.PropertyValue, path string) []plugin.CheckFailure {
 		}
 	}
 	return failures
-}
-
-// checked gives the inputs with presets filled in, and what is wrong with them.
-func (k *kind) checked(news resource.PropertyMap) (resource.PropertyMap, []plugin.CheckFailure) {
-	inputs := news.Copy()
-	if inputs == nil {
-		inputs = resource.PropertyMap{}
-	}
-	var failures []plugin.CheckFailure
-	for _, p := range k.properties {
-		v, given := inputs[p.name]
-		if !given || v.IsNull() {
-			delete(inputs, p.name)
-			if p.preset.V != nil {
-				inputs[p.name] = p.preset
-			} else if p.required {
-				failures = append(failures, fail(string(p.name), "is required")...)
-			}
-			continue
-		}
-		failures = append(failures, judged(p.form, bare(v), string(p.name))...)
-	}
-	for _, key := range inputs.StableKeys() {
-		if _, known := k.property(key); !known {
-			failures = append(failures, fail(string(key), "is not a property of this type (it has %s)", k.names())...)
-		}
-	}
-	return inputs, failures
-}
-
-func (k *kind) names() string {
-	var names []string
-	for _, p := range k.properties {
-		names = append(names, string(p.name))
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
 }

@@ -80,7 +80,7 @@ func (p *Provider) Delete(ctx context.Context, r plugin.DeleteRequest) (plugin.D
 }
 
 // put asks the control plane for a resource and gives its outputs. What was begun and did not come to its end is a partial failure:
-// the engine keeps the resource, and the next run goes on from there. What was refused changed nothing.
+// the engine keeps the resource, and the next run goes on from there.
 func (p *Provider) put(ctx context.Context, k *kind, inputs resource.PropertyMap) (resource.PropertyMap, resource.Status, error) {
 	wanted, err := p.request(ctx, k, inputs)
 	if err != nil {
@@ -89,32 +89,51 @@ func (p *Provider) put(ctx context.Context, k *kind, inputs resource.PropertyMap
 	name := text(inputs["name"])
 	var answer resource.PropertyMap
 	sent := false
-	err = p.call(ctx, func(c *cloud.Client) error {
+	err = p.call(ctx, func(c *cloud.Client) (err error) {
 		sent = true
-		var err error
-		if answer, err = k.operations.put(ctx, c, name, wanted); err == nil {
-			return p.complete(ctx, c, k, name, answer)
-		}
+		answer, err = k.operations.put(ctx, c, name, wanted)
 		if refused := (*cloud.Conflict)(nil); errors.As(err, &refused) && !refused.Replace && p.halfDeleted(ctx, c, k, name) {
-			if err := k.operations.delete(ctx, c, name); err != nil {
-				return err
+			if err = k.operations.delete(ctx, c, name); err == nil {
+				answer, err = k.operations.put(ctx, c, name, wanted)
 			}
-			answer, err = k.operations.put(ctx, c, name, wanted)
+		}
+		if err == nil {
+			err = p.complete(ctx, c, k, name, answer)
 		}
 		return err
 	})
-	var invalid *cloud.Invalid
-	var refused *cloud.Conflict
-	switch {
-	case err == nil:
+	if err == nil {
 		return k.outputsOf(inputs, answer), resource.StatusOK, nil
-	case !sent, errors.As(err, &invalid), errors.As(err, &refused), errors.Is(err, cloud.ErrNotRunning):
+	}
+	if !sent || p.changedNothing(ctx, k, name, err) {
 		return nil, resource.StatusOK, err
 	}
 	begun := inputs.Copy()
 	begun[settled] = resource.NewBoolProperty(false)
 	status, err := partial(err)
 	return begun, status, err
+}
+
+// changedNothing tells whether a request was refused before anything was begun. Of a conflict that shows only later, as a port that is
+// taken, the beginnings stand and must not be forgotten.
+func (p *Provider) changedNothing(ctx context.Context, k *kind, name string, err error) bool {
+	var invalid *cloud.Invalid
+	var refused *cloud.Conflict
+	switch {
+	case errors.As(err, &invalid), errors.Is(err, cloud.ErrNotRunning):
+		return true
+	case errors.As(err, &refused):
+		if refused.Replace {
+			return true
+		}
+		var missing *cloud.NotFound
+		err := p.call(ctx, func(c *cloud.Client) error {
+			_, err := k.operations.get(ctx, c, name)
+			return err
+		})
+		return errors.As(err, &missing)
+	}
+	return false
 }
 
 // halfDeleted tells whether an earlier deletion of the resource did not come to its end. It must, before the name can be used again.

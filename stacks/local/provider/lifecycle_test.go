@@ -153,6 +153,7 @@ func TestARefusalChangesNothing(t *testing.T) {
 	for name, body := range map[string]string{
 		"invalid":  `{"code":"invalid","field":"command","message":"no program"}`,
 		"conflict": `{"code":"conflict","message":"cannot shrink","replace":true}`,
+		"early":    `{"code":"conflict","message":"is being shut down"}`,
 	} {
 		f, p := serve(t)
 		e := exampleOf(t, local.TypeServer)
@@ -268,5 +269,16 @@ func TestADaemonThatDoesNotStartLeavesNoResource(t *testing.T) {
 	c, err := p.Create(context.Background(), plugin.CreateRequest{Type: local.TypeNetwork, Name: e.name, Properties: check(t, p, e)})
 	if err == nil || c.ID != "" || c.Status == resource.StatusPartialFailure {
 		t.Errorf("ID %q, status %v, error %v; want a plain error", c.ID, c.Status, err)
+	}
+}
+
+func TestAConflictThatShowsLateIsPartial(t *testing.T) {
+	f, p := serve(t)
+	e := exampleOf(t, local.TypeBalancer)
+	f.world[e.path] = map[string]any{"name": "web"} // the host was begun
+	f.refuse = answers(http.MethodPut, http.StatusConflict, `{"code":"conflict","message":"port 41000 is taken"}`)
+	c, err := p.Create(context.Background(), plugin.CreateRequest{Type: local.TypeBalancer, Name: e.name, Properties: check(t, p, e)})
+	if err == nil || c.Status != resource.StatusPartialFailure || c.ID != "web" {
+		t.Errorf("status %v, ID %q, error %v: the begun host would be forgotten", c.Status, c.ID, err)
 	}
 }

@@ -98,25 +98,6 @@ func (p *Provider) Configure(context.Context, plugin.ConfigureRequest) (plugin.C
 	return plugin.ConfigureResponse{}, nil
 }
 
-// Check implements plugin.Provider: it fills in presets and says what can never be built, with the path of the property.
-func (p *Provider) Check(_ context.Context, r plugin.CheckRequest) (plugin.CheckResponse, error) {
-	k, known := kindOf(typeOf(r.Type, r.URN))
-	if !known {
-		return plugin.CheckResponse{Failures: fail("", "there is no resource type %s", typeOf(r.Type, r.URN))}, nil
-	}
-	inputs, failures := k.checked(r.News)
-	return plugin.CheckResponse{Properties: inputs, Failures: failures}, nil
-}
-
-// Diff implements plugin.Provider.
-func (p *Provider) Diff(_ context.Context, r plugin.DiffRequest) (plugin.DiffResponse, error) {
-	k, known := kindOf(typeOf(r.Type, r.URN))
-	if !known {
-		return plugin.DiffResult{}, unknownType(typeOf(r.Type, r.URN))
-	}
-	return k.diff(r.OldInputs, r.OldOutputs, r.NewInputs), nil
-}
-
 // SignalCancellation implements plugin.Provider: running operations end as soon as they can, and no new one begins.
 func (p *Provider) SignalCancellation(context.Context) error {
 	p.cancel()
