@@ -32,7 +32,6 @@ type backend struct {
 
 	life    context.Context // ends, with errCut, when the backend is given up
 	endLife context.CancelCauseFunc
-	checked chan struct{} // closed at the first result
 
 	mu      sync.Mutex
 	healthy bool
@@ -46,7 +45,7 @@ type backend struct {
 // newBackend starts checking a backend. Unless it is known to be healthy it is out until the first check passes.
 func newBackend(ctx context.Context, b Backend, c Config, healthy bool) *backend {
 	ctx, stop := context.WithCancel(ctx)
-	nb := &backend{Backend: b, conf: c, stop: stop, since: time.Now(), healthy: healthy, checked: make(chan struct{}),
+	nb := &backend{Backend: b, conf: c, stop: stop, since: time.Now(), healthy: healthy,
 		transport: &http.Transport{
 			DialContext:           (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 			MaxIdleConnsPerHost:   256,
@@ -120,11 +119,6 @@ func (b *backend) probe(ctx context.Context, client *http.Client) error {
 func (b *backend) observe(err error, conclusive bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	select {
-	case <-b.checked:
-	default:
-		close(b.checked)
-	}
 	if err == nil {
 		if b.fails = 0; !b.healthy {
 			b.healthy, b.last, b.since = true, "", time.Now()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // What is kept in memory so that it can be sent again: a request's body, and the answer to a request that may be repeated (which is
@@ -17,6 +18,9 @@ const (
 	keepRequest = 1 << 20
 	keepAnswer  = 256 << 10
 )
+
+// patience is how long a request waits for a backend that is healthy, when there is none.
+const patience = time.Second
 
 // noBackend says that no backend could be given the request.
 type noBackend struct{ configured int }
@@ -39,10 +43,14 @@ func (c *carrier) RoundTrip(in *http.Request) (*http.Response, error) {
 	repeatable := idempotent(in)
 	var tried []*backend
 	var last error
+	patience, stop := context.WithTimeout(in.Context(), patience)
+	defer stop()
 	for {
 		b, term := c.pool.pick(tried)
 		if b == nil {
-			if last == nil && c.pool.awaitFirstCheck(in.Context()) {
+			// While servers are exchanged one after the other there may be none for a moment: the next is down already, and the one
+			// before it was not found healthy again yet. A short wait spares the caller an error.
+			if tried = nil; patience.Err() == nil && c.pool.awaitHealthy(patience) {
 				continue
 			}
 			if last == nil {

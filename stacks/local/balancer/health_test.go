@@ -98,3 +98,23 @@ func TestUnhealthyByAnswer(t *testing.T) {
 		p.await(fmt.Sprint("after ", c), want)
 	}
 }
+
+// While servers are restarted one after the other there may be none healthy for a moment. A caller must not notice.
+func TestAMomentWithoutBackendsIsWaitedOut(t *testing.T) {
+	a := newServer(t, "a")
+	p := start(t, Config{Health: "/health", Backends: []Backend{a.Backend}})
+	p.await("healthy", healthy("a"))
+	a.kill()
+	p.await("gone", healthy())
+	back := time.AfterFunc(400*time.Millisecond, a.start)
+	defer back.Stop()
+	began := time.Now()
+	answer, err := http.Get(p.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if took := time.Since(began); answer.StatusCode != 200 || took < 300*time.Millisecond {
+		t.Errorf("%s after %v", answer.Status, took)
+	}
+}

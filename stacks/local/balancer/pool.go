@@ -91,28 +91,27 @@ func (p *pool) anotherHealthy(tried []*backend) bool {
 	return slices.ContainsFunc(p.active, func(b *backend) bool { return !slices.Contains(tried, b) && b.isHealthy() })
 }
 
-// awaitFirstCheck waits for the first result of a backend that was not yet checked, and tells whether there was one to wait for. It
-// spares callers a refusal while backends have just been exchanged.
-func (p *pool) awaitFirstCheck(ctx context.Context) bool {
-	p.mu.RLock()
-	active := slices.Clone(p.active)
-	p.mu.RUnlock()
-	for _, b := range active {
-		select {
-		case <-b.checked:
-			continue
-		default:
+// awaitHealthy waits until any backend is healthy, and tells whether one became so before ctx ended. It gives up at once where
+// there is no backend at all.
+func (p *pool) awaitHealthy(ctx context.Context) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		p.mu.RLock()
+		configured := len(p.active)
+		p.mu.RUnlock()
+		switch {
+		case configured == 0:
+			return false
+		case p.anotherHealthy(nil):
+			return true
 		}
 		select {
-		case <-b.checked: // a check's time is bounded
-			return true
-		case <-b.life.Done():
-			return true
+		case <-tick.C:
 		case <-ctx.Done():
 			return false
 		}
 	}
-	return false
 }
 
 // close gives up all backends.

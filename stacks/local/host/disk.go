@@ -59,7 +59,7 @@ func makeImage(ctx context.Context, dir string, size int64, held *os.File) error
 		return err
 	}
 	// No journal: the image outlives the host's processes, not the machine's power. Inode tables are zero already.
-	if err := runTool(ctx, held, "mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", next); err != nil {
+	if err := runTool(ctx, held, "mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-O", "^has_journal,ea_inode", "-E", "lazy_itable_init=1,nodiscard", next); err != nil {
 		return errors.Join(err, os.Remove(next))
 	}
 	return os.Rename(next, path)

@@ -3,9 +3,7 @@ package host
 import (
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"os/user"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -29,47 +27,6 @@ const (
 )
 
 var serviceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
-// account is a user as the host knows it.
-type account struct {
-	name, home string
-	uid, gid   uint32
-	groups     []uint32
-}
-
-func findAccount(name string) (*account, error) {
-	if name == "" {
-		name = "root"
-	}
-	u, err := user.Lookup(name)
-	if err != nil {
-		if u, err = user.LookupId(name); err != nil {
-			return nil, fmt.Errorf("no user %q on this host", name)
-		}
-	}
-	a := &account{name: u.Username, home: u.HomeDir}
-	number := func(s string) uint32 { n, _ := strconv.ParseUint(s, 10, 32); return uint32(n) }
-	a.uid, a.gid = number(u.Uid), number(u.Gid)
-	ids, err := u.GroupIds()
-	if err != nil {
-		return nil, fmt.Errorf("groups of %q: %w", name, err)
-	}
-	for _, id := range ids {
-		a.groups = append(a.groups, number(id))
-	}
-	return a, nil
-}
-
-// environment is what a program of this user gets, with extra on top.
-func (a *account) environment(extra map[string]string) []string {
-	env := map[string]string{"PATH": defaultPath, "HOME": a.home, "USER": a.name, "LOGNAME": a.name, "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
-	maps.Copy(env, extra)
-	var list []string
-	for _, key := range slices.Sorted(maps.Keys(env)) {
-		list = append(list, key+"="+env[key])
-	}
-	return list
-}
 
 // supervisor keeps the services of a host running.
 type supervisor struct {
@@ -372,72 +329,4 @@ func (s *supervisor) status() map[string]ServiceStatus {
 		one.mu.Unlock()
 	}
 	return all
-}
-
-// boundedLog is a log of at most twice logSize: what is full becomes PATH.1.
-type boundedLog struct {
-	path string
-	mu   sync.Mutex
-	file *os.File
-	size int64
-}
-
-// Write appends to the log. It never fails: a service must not die of its log.
-func (l *boundedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file != nil && l.size+int64(len(p)) > logSize {
-		l.file.Close()
-		l.file = nil
-		_ = os.Rename(l.path, l.path+".1")
-	}
-	if l.file == nil {
-		file, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-		if err != nil {
-			return len(p), nil
-		}
-		l.file, l.size = file, 0
-		if st, err := file.Stat(); err == nil {
-			l.size = st.Size()
-		}
-	}
-	n, _ := l.file.Write(p)
-	l.size += int64(n)
-	return len(p), nil
-}
-
-func (l *boundedLog) note(text string) {
-	_, _ = fmt.Fprintf(l, "[surety %s] %s\n", time.Now().UTC().Format(time.RFC3339Nano), text)
-}
-
-// Close closes the log's file.
-func (l *boundedLog) Close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file != nil {
-		l.file.Close()
-		l.file = nil
-	}
-}
-
-// owner resolves "user" or "user:group"; the group is the user's own when none is given.
-func owner(text string) (uid, gid int, err error) {
-	name, group, ok := strings.Cut(text, ":")
-	a, err := findAccount(name)
-	if err != nil {
-		return 0, 0, err
-	}
-	uid, gid = int(a.uid), int(a.gid)
-	if ok && group != "" {
-		g, err := user.LookupGroup(group)
-		if err != nil {
-			if g, err = user.LookupGroupId(group); err != nil {
-				return 0, 0, fmt.Errorf("no group %q on this host", group)
-			}
-		}
-		if gid, err = strconv.Atoi(g.Gid); err != nil {
-			return 0, 0, err
-		}
-	}
-	return uid, gid, nil
 }

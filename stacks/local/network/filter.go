@@ -82,10 +82,10 @@ func load(passes []pass) error {
 			UserData: userdata.AppendString(nil, userdata.TypeComment, note)})
 	}
 	add(noteEstablished, acceptEstablished())
+	add(noteBroken, resetBroken())
 	for _, p := range passes {
 		add(p.comment, acceptPass(p))
 	}
-	add(noteBroken, resetBroken())
 	add(noteRest, rejectRest())
 	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("load ruleset: %w", err)

@@ -248,9 +248,9 @@ func TestRulesAreReadBackFromTheKernel(t *testing.T) {
 	}
 	check("applied", want)
 	// As nft would write it: the same rule in other expressions is the same rule.
-	nft(t, r, "add rule inet surety forward position 2 ip saddr 172.16.0.0/12 ip daddr 10.77.1.9 tcp dport 22 counter accept comment \"by hand\"")
+	nft(t, r, "add rule inet surety forward position 3 ip saddr 172.16.0.0/12 ip daddr 10.77.1.9 tcp dport 22 counter accept comment \"by hand\"")
 	byHand := Rule{From: []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")}, To: []netip.Addr{addr(9)}, Port: 22, Comment: "by hand"}
-	nft(t, r, "add rule inet surety forward position 2 ip saddr 10.0.0.0/8 ip daddr 10.77.1.9 tcp dport 22 counter accept comment \"by hand\"")
+	nft(t, r, "add rule inet surety forward position 3 ip saddr 10.0.0.0/8 ip daddr 10.77.1.9 tcp dport 22 counter accept comment \"by hand\"")
 	byHand.From = append([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, byHand.From...)
 	with, _ := Normalize(append([]Rule{byHand}, want...))
 	check("added by hand", with)

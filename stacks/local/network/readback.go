@@ -94,7 +94,7 @@ func readRules() ([]Rule, error) {
 // sortOut tells the rules of our chain apart: passes, others, and which of the fixed rules are not where they belong.
 func sortOut(rules []*nftables.Rule) (passes []pass, odd []*nftables.Rule, missing []string) {
 	fixed := map[string][]expr.Any{noteEstablished: acceptEstablished(), noteBroken: resetBroken(), noteRest: rejectRest()}
-	place := map[string]int{noteEstablished: 0, noteBroken: len(rules) - 2, noteRest: len(rules) - 1}
+	place := map[string]int{noteEstablished: 0, noteBroken: 1, noteRest: len(rules) - 1}
 	seen := map[string]bool{}
 	for i, rule := range rules {
 		note, _ := userdata.GetString(rule.UserData, userdata.TypeComment)
