@@ -3,7 +3,6 @@ package engine
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -349,96 +348,5 @@ func TestStateWrittenByOthersOverAJournalIsRefused(t *testing.T) {
 	up(t, e, graph(data("a", nil)))
 	if _, err := os.Stat(e.paths.journal); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("journal: %v", err)
-	}
-}
-
-func TestLockNamesItsHolder(t *testing.T) {
-	dir := t.TempDir()
-	cmd, lines := child(t, "hold", dir, 0)
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	if !lines.Scan() || lines.Text() != "held" {
-		t.Fatal("the child did not take the lock")
-	}
-	e := open(t, dir, newWorld())
-	_, err := e.Lock(Holder{})
-	var locked *LockedError
-	if !errors.As(err, &locked) {
-		t.Fatalf("error: %v", err)
-	}
-	h := locked.Holder
-	host, _ := os.Hostname()
-	if h.PID != cmd.Process.Pid || h.User != "ann" || h.Host != host || h.Command != "surety up" || time.Since(h.Since) > time.Minute {
-		t.Errorf("holder: %+v", h)
-	}
-	for _, want := range []string{"surety up", "ann", host, fmt.Sprint(h.PID)} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is not in %q", want, err)
-		}
-	}
-	// A preview needs no lock.
-	if _, err := e.Preview(context.Background(), graph(data("a", nil)), Options{}, nil); err != nil {
-		t.Error(err)
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	unlock, err := e.Lock(Holder{})
-	if err != nil {
-		t.Fatalf("the lock of a dead process holds: %v", err)
-	}
-	if err := unlock(); err != nil {
-		t.Error(err)
-	}
-	// A second engine of the same process is another holder.
-	if unlock, err = e.Lock(Holder{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := open(t, dir, newWorld()).Lock(Holder{}); !errors.As(err, &locked) || locked.Holder.PID != os.Getpid() {
-		t.Errorf("error: %v", err)
-	}
-	if err := errors.Join(unlock(), unlock()); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestStockLockIsHonoured(t *testing.T) {
-	e := open(t, t.TempDir(), newWorld())
-	dir := filepath.Join(e.paths.home, "locks", "organization", "reader", "local")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	write := func(host string, pid int) {
-		raw, err := json.Marshal(stockLock{PID: pid, Username: "bob", Hostname: host, Timestamp: time.Now()})
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, "some-id.json"), raw, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("elsewhere", 1)
-	var locked *LockedError
-	if _, err := e.Lock(Holder{}); !errors.As(err, &locked) || locked.Holder.User != "bob" {
-		t.Errorf("error: %v", err)
-	}
-	host, _ := os.Hostname()
-	dead := exec.Command("true")
-	if err := dead.Run(); err != nil {
-		t.Skipf("needs true: %v", err)
-	}
-	write(host, dead.Process.Pid)
-	unlock, err := e.Lock(Holder{})
-	if err != nil {
-		t.Fatalf("the lock of a process that is no more holds: %v", err)
-	}
-	if found, _ := filepath.Glob(filepath.Join(dir, "*.json")); len(found) != 1 {
-		t.Errorf("locks that the stock CLI sees: %v", found)
-	}
-	if err := unlock(); err != nil {
-		t.Error(err)
-	}
-	if found, _ := filepath.Glob(filepath.Join(dir, "*.json")); len(found) != 0 {
-		t.Errorf("locks left: %v", found)
 	}
 }

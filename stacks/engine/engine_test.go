@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,8 +87,8 @@ func stepOf(t testing.TB, steps []Step, name string) Step {
 
 func TestLifeOfAStack(t *testing.T) {
 	w := newWorld()
-	e := open(t, t.TempDir(), w)
-	lock(t, e)
+	dir := filepath.Join(t.TempDir(), "not", "there")
+	e := open(t, dir, w)
 	g := graph(
 		data("b", map[string]any{"url": stacks.Join{"http://", stacks.Ref{Resource: "a", Property: "address"}, ":80"}}),
 		data("a", map[string]any{"value": 1, "kind": "x"}),
@@ -104,6 +105,10 @@ func TestLifeOfAStack(t *testing.T) {
 	if s, err := e.State(); err != nil || s.Exists {
 		t.Fatalf("a preview left state: %+v, %v", s, err)
 	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a preview made the state folder: %v", err)
+	}
+	lock(t, e)
 
 	o := up(t, e, g)
 	wantCounts(t, o.Counts, map[Op]int{OpCreate: 2})
