@@ -9,6 +9,7 @@ import (
 	"surety/internal/terminal"
 	"surety/stacks/engine"
 	"surety/stacks/releases"
+	"surety/validate/verify"
 )
 
 // history opens the environment's records; there may be some of an environment that was destroyed.
@@ -130,7 +131,7 @@ func (a *app) showRecord(r *releases.Record) error {
 	if len(results) == 0 {
 		s.Line("nothing was verified")
 	} else {
-		s.Results(results, nil)
+		s.Results(results, verify.Headline)
 		s.LedgerSummary(ledger)
 	}
 	if r.Back != nil {

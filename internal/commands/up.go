@@ -17,6 +17,7 @@ import (
 	"surety/stacks"
 	"surety/stacks/engine"
 	"surety/stacks/releases"
+	"surety/validate/verify"
 )
 
 func (a *app) upCommand() *cobra.Command {
@@ -133,7 +134,7 @@ func (a *app) runner(env *environment) *releases.Runner {
 			defer s.Doing("")
 			verdict, results, ledger, err := a.verdict(ctx, env, c, d)
 			if err == nil {
-				s.Results(results, nil)
+				s.Results(results, verify.Headline)
 				s.LedgerSummary(ledger)
 			}
 			return verdict, err

@@ -69,7 +69,7 @@ Exit 0 when nothing is breached, 3 when something is.`,
 		}
 		if *format == "text" {
 			s := a.screen()
-			s.Results(results, nil)
+			s.Results(results, verify.Headline)
 			if len(*suites) == 0 {
 				s.LedgerSummary(ledger)
 			}

@@ -80,6 +80,12 @@ func TestBreakagesOfRegistry(t *testing.T) {
 	b.must(0, "up", "--yes")
 	mendEach(t, b, []breakage{
 		{"grant revoked", func(b *bench) { b.revokeGrant() }, "servers.registry.uses[0]"},
+		{"stranger let into the bucket", func(b *bench) {
+			admin, grant := b.store()
+			if err := admin.EnsureGrant(context.Background(), grant.Bucket, "stranger", "a secret of the stranger"); err != nil {
+				b.t.Fatal(err)
+			}
+		}, "servers.registry.uses[0]"},
 		{"configuration file changed", func(b *bench) {
 			b.must(0, "exec", "registry-0", "--", "sh", "-c", "echo '# changed' >> /etc/registry.yml")
 		}, "servers.registry.files./etc/registry.yml"},
@@ -193,8 +199,17 @@ func (b *bench) swapProgram(name string) {
 	b.must(0, "exec", name, "--", "sh", "-c", "printf '#!/bin/sh\\necho 1.9.9\\n' > /opt/bin/.new && chmod 755 /opt/bin/.new && mv /opt/bin/.new /opt/bin/miniflux")
 }
 
-// revokeGrant takes the registry's right to its bucket away in the store itself, with the store's own root key.
+// revokeGrant takes the registry's right to its bucket away in the store itself.
 func (b *bench) revokeGrant() {
+	b.t.Helper()
+	admin, grant := b.store()
+	if err := admin.DeleteGrant(context.Background(), grant.Bucket, grant.AccessKey); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// store gives the way into the object store with its own root key, as someone with root on the machine has it, and the one grant there is.
+func (b *bench) store() (*objectstore.Admin, cloud.Grant) {
 	b.t.Helper()
 	var config objectstore.Config
 	if err := json.Unmarshal([]byte(b.must(0, "exec", "object-store", "--", "cat", "/etc/surety/objectstore.json").stdout), &config); err != nil {
@@ -209,12 +224,9 @@ func (b *bench) revokeGrant() {
 	if err != nil || len(stores) != 1 {
 		b.t.Fatalf("object stores: %v %v", stores, err)
 	}
-	admin := objectstore.Admin{Endpoint: stores[0].Endpoint, AccessKey: config.AccessKey, SecretKey: config.SecretKey, Region: config.Region, Dial: router.Dial}
 	grants, err := cloud.List[cloud.Grant](ctx, cloud.Dial(b.cloudDir()))
 	if err != nil || len(grants) != 1 {
 		b.t.Fatalf("grants: %v %v", grants, err)
 	}
-	if err := admin.DeleteGrant(ctx, grants[0].Bucket, grants[0].AccessKey); err != nil {
-		b.t.Fatal(err)
-	}
+	return &objectstore.Admin{Endpoint: stores[0].Endpoint, AccessKey: config.AccessKey, SecretKey: config.SecretKey, Region: config.Region, Dial: router.Dial}, grants[0]
 }

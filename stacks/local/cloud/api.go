@@ -121,7 +121,9 @@ type Bucket struct {
 	Versioning bool              `json:"versioning"`
 	Tags       map[string]string `json:"tags,omitempty"`
 	// Read back:
-	Available bool `json:"available,omitempty"` // its store answers; when not, the rest is what was asked for
+	Available bool     `json:"available,omitempty"` // its store answers; when not, the rest is what was asked for
+	Users     []string `json:"users,omitempty"`     // access keys that the store lets in, "*" for everybody
+	Strangers []string `json:"strangers,omitempty"` // those of Users that no grant speaks of: somebody let them in by hand; a PUT puts them out
 }
 
 // Grant lets one user (a server group) read and write one bucket.

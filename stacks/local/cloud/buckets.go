@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"surety/stacks/local/objectstore"
 )
@@ -24,7 +25,7 @@ func checkBucket(name string, b *Bucket) error {
 	if b.Store == "" {
 		return &Invalid{Field: "store", Message: "is empty", Mend: "name the object store"}
 	}
-	b.Available = false
+	b.Available, b.Users, b.Strangers = false, nil, nil
 	return nil
 }
 
@@ -44,7 +45,44 @@ func (d *daemon) putBucket(act, waits context.Context, _ *record, b Bucket) erro
 	if err := admin.EnsureBucket(act, b.Name, b.Versioning, b.Tags); err != nil {
 		return fmt.Errorf("make bucket %q: %w", b.Name, err)
 	}
+	_, strangers, err := d.usersOf(act, admin, b.Name)
+	if err != nil {
+		return err
+	}
+	for _, key := range strangers {
+		if err := admin.DeleteGrant(act, b.Name, key); err != nil {
+			return fmt.Errorf("put %q out of bucket %q: %w", key, b.Name, err)
+		}
+	}
 	return nil
+}
+
+// usersOf lists whom the store lets into a bucket, and those among them that no grant speaks of.
+func (d *daemon) usersOf(ctx context.Context, admin *objectstore.Admin, bucket string) (users, strangers []string, err error) {
+	all, err := admin.Grants(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read grants of bucket %q back: %w", bucket, err)
+	}
+	known := map[string]bool{}
+	for _, r := range d.book.list(KindGrant) {
+		g, err := specOf[Grant](r)
+		if err != nil {
+			return nil, nil, err
+		}
+		known[g.Bucket+" "+g.AccessKey] = true
+	}
+	for _, g := range all {
+		if g.Bucket != bucket {
+			continue
+		}
+		users = append(users, g.AccessKey)
+		if !known[bucket+" "+g.AccessKey] {
+			strangers = append(strangers, g.AccessKey)
+		}
+	}
+	slices.Sort(users)
+	slices.Sort(strangers)
+	return users, strangers, nil
 }
 
 // useStore returns the way to a store that answers. A store that was killed is started again on its disk, because nothing can be made
@@ -99,6 +137,9 @@ func (d *daemon) readBucket(ctx context.Context, _ record, b Bucket, _ bool) (Bu
 	b.Versioning, b.Available = state.Versioning, true
 	if len(state.Tags) > 0 || len(b.Tags) > 0 {
 		b.Tags = state.Tags
+	}
+	if b.Users, b.Strangers, err = d.usersOf(ctx, admin, b.Name); err != nil {
+		return b, err
 	}
 	return b, nil
 }

@@ -99,6 +99,8 @@ var kinds = []kind{
 			{name: "versioning", change: inPlace, why: "it can be turned on; once on it can only be suspended, and versions that were kept stay", reads: world,
 				form: aBool, preset: resource.NewBoolProperty(false)},
 			tags,
+			{name: "strangers", change: inPlace, why: "users that nobody declared are put out", reads: world, form: aList,
+				preset: resource.NewArrayProperty(nil), readOnly: true},
 		},
 		operations: operate[cloud.Bucket](),
 	},
