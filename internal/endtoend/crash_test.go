@@ -15,7 +15,7 @@ import (
 )
 
 // points is how many times each kind of process is killed; the campaign (make crash) sets 30.
-var points = flag.Int("points", 2, "how many seeded points to kill at, per kind of process")
+var points = flag.Int("points", 3, "how many seeded points to kill at, per kind of process")
 
 // small is a spec with one of each kind, quick to build.
 const small = `surety: v1
@@ -82,6 +82,9 @@ func killed(t *testing.T, kill func(b *bench, cli int), mayEnd func(code int) bo
 			c.Wait()
 			if code := c.ProcessState.ExitCode(); !mayEnd(code) {
 				t.Errorf("killed after %v, up ended with %d", after, code)
+			}
+			if seed%3 == 2 {
+				return // removed as it stands, half built: newBench does so and looks for what is left
 			}
 			b.must(0, "up", "--yes")
 			b.must(0, "verify")

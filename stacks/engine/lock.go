@@ -141,6 +141,9 @@ func writeHolder(f *os.File, h Holder) error {
 	return nil
 }
 
+// ownPrefix begins the names of the stock locks that we write.
+const ownPrefix = "surety-"
+
 // stockLock is the file form of the stock file backend's lock.
 type stockLock struct {
 	PID       int       `json:"pid"`
@@ -163,7 +166,8 @@ func (e *Engine) lockStock(h Holder) (path string, err error) {
 		if err != nil || json.Unmarshal(raw, &s) != nil {
 			return "", fmt.Errorf("lock the state: cannot read the lock %q; remove it if no Pulumi runs", file)
 		}
-		if s.Hostname != h.Host || alive(s.PID) && s.PID != h.PID {
+		ours := strings.HasPrefix(filepath.Base(file), ownPrefix) // and so stale, whatever has its process number by now
+		if !ours && (s.Hostname != h.Host || alive(s.PID) && s.PID != h.PID) {
 			return "", &LockedError{Path: file, Holder: Holder{PID: s.PID, User: s.Username, Host: s.Hostname, Since: s.Timestamp, Command: "pulumi"}}
 		}
 		if err := os.Remove(file); err != nil {
@@ -174,7 +178,7 @@ func (e *Engine) lockStock(h Holder) (path string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("lock the state: %w", err)
 	}
-	path = filepath.Join(dir, fmt.Sprintf("surety-%d.json", h.PID))
+	path = filepath.Join(dir, fmt.Sprintf("%s%d.json", ownPrefix, h.PID))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("lock the state: %w", err)
 	}

@@ -102,4 +102,15 @@ func TestStockLockIsHonoured(t *testing.T) {
 	if found, _ := filepath.Glob(filepath.Join(dir, "*.json")); len(found) != 0 {
 		t.Errorf("locks left: %v", found)
 	}
+	// One of ours is stale when our own lock is free, even if its process is still on its way out or its number was given anew.
+	write(host, os.Getppid())
+	if err := os.Rename(filepath.Join(dir, "some-id.json"), filepath.Join(dir, ownPrefix+"7.json")); err != nil {
+		t.Fatal(err)
+	}
+	if unlock, err = e.Lock(Holder{}); err != nil {
+		t.Fatalf("our own stale lock holds: %v", err)
+	}
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
 }

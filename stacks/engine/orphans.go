@@ -108,7 +108,7 @@ func (e *Engine) clearOne(ctx context.Context, l *loaded, p *guard, op apitype.O
 	}
 	state := pending.Resource
 	made, err := p.Create(ctx, plugin.CreateRequest{URN: state.URN, Name: state.URN.Name(), Type: state.Type, Properties: state.Inputs})
-	if err != nil {
+	if err != nil && made.ID == "" { // one that failed with an ID was made all the same, and must go
 		return err
 	}
 	// Where one of that name and ID stands, the unfinished replacement was the same thing over again: it stays.

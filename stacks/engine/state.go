@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -38,8 +39,11 @@ func (e *Engine) load() (*loaded, error) {
 	for range attempts {
 		var l *loaded
 		l, err = e.loadOnce()
-		if err == nil || !errors.Is(err, errMismatch) {
-			return l, err
+		if err == nil {
+			return l, e.openSecrets(l)
+		}
+		if !errors.Is(err, errMismatch) {
+			return nil, err
 		}
 	}
 	return nil, fmt.Errorf("%w: checkpoint %q, journal %q. Another tool wrote the state after an interrupted run. "+
@@ -85,6 +89,16 @@ func (e *Engine) loadOnce() (*loaded, error) {
 	}
 	l.deployment, l.version, l.features = d.Deployment, d.Version, d.Features
 	return l, nil
+}
+
+// openSecrets tells the keeper by which salt the state's secrets were encrypted, before anybody asks it for one of them: asked first,
+// it would make a new salt.
+func (e *Engine) openSecrets(l *loaded) error {
+	if l.deployment.SecretsProviders == nil {
+		return nil
+	}
+	_, err := e.keeper.OfType(context.Background(), l.deployment.SecretsProviders.Type, l.deployment.SecretsProviders.State)
+	return err
 }
 
 func digest(raw []byte) string {
