@@ -39,7 +39,7 @@ fuzz: ## Fuzz the spec loader for 10 minutes
 	go test ./validate -run '^$$' -fuzz FuzzParse -fuzztime 10m -fuzzminimizetime 10x
 
 bench: build examples/reader/bin/miniflux ## Time whole commands and write docs/figures.md
-	$(SUDO) go run ./scripts/figures > docs/figures.md
+	$(SUDO) go run ./scripts/figures > docs/figures.new && mv docs/figures.new docs/figures.md
 
 clean: ## Remove what was built
 	rm -rf bin examples/reader/bin
