@@ -37,15 +37,25 @@ func TestRegistry(t *testing.T) {
 	}
 	send(t, "PUT", url+"/v2/river/manifests/one", manifestType, manifest, http.StatusCreated)
 
-	for range 4 { // the balancer turns to each server in turn
-		if got := fetch(t, url+"/v2/river/manifests/one"); !bytes.Equal(got, manifest) {
-			t.Errorf("manifest came back as %q", got)
-		}
-		if got := fetch(t, url+"/v2/river/blobs/"+layerDigest); !bytes.Equal(got, layer) {
-			t.Errorf("layer came back with %d bytes", len(got))
+	pull := func() {
+		t.Helper()
+		for range 4 { // the balancer turns to each server in turn
+			if got := fetch(t, url+"/v2/river/manifests/one"); !bytes.Equal(got, manifest) {
+				t.Errorf("manifest came back as %q", got)
+			}
+			if got := fetch(t, url+"/v2/river/blobs/"+layerDigest); !bytes.Equal(got, layer) {
+				t.Errorf("layer came back with %d bytes", len(got))
+			}
 		}
 	}
+	pull()
 	b.must(0, "verify")
+	b.must(0, "plan")
+
+	b.edit("secure: false", "secure: maybe") // the registry refuses to start with this
+	b.must(4, "up", "--yes")
+	pull()
+	b.edit("secure: maybe", "secure: false")
 	b.must(0, "plan")
 }
 
