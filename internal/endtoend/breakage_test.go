@@ -68,6 +68,7 @@ func TestBreakagesOfReader(t *testing.T) {
 		{"standby host lost", func(b *bench) { killHard(b.t, b.hostPID("main-1")) }, "databases.main.highAvailability"},
 		{"web host lost", func(b *bench) { killHard(b.t, b.hostPID("web-1")) }, "servers.web.count"},
 		{"memory limit changed", func(b *bench) { b.limitMemory("web-0", 256<<20) }, "servers.web.size.memory"},
+		{"machine restarted", func(b *bench) { b.restartMachine() }, "servers.web.count"},
 		{"program swapped", func(b *bench) { b.swapProgram("web-0") }, "servers.web.runs.version"},
 	})
 }
@@ -166,6 +167,24 @@ func (b *bench) hostPID(name string) int {
 	}
 	b.t.Fatalf("there is no host %s", name)
 	return 0
+}
+
+// restartMachine takes away what a restart of the machine takes: every process, and with them the mounts; files stay.
+func (b *bench) restartMachine() {
+	b.t.Helper()
+	hosts, err := cloud.Dial(b.cloudDir()).Hosts(context.Background())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	killHard(b.t, b.daemonPID())
+	for _, h := range hosts {
+		if h.Running {
+			killHard(b.t, h.Pid)
+		}
+	}
+	if out, err := exec.Command("umount", filepath.Join(b.cloudDir(), "netns", "router")).CombinedOutput(); err != nil {
+		b.t.Fatalf("umount: %v %s", err, out)
+	}
 }
 
 // limitMemory writes another limit into a host's cgroup, whichever version the machine has.

@@ -212,7 +212,7 @@ func openings(r network.Rule) []opening {
 func (d *daemon) ingress(ctx context.Context) (map[string][]Rule, error) {
 	router, err := d.theRouter()
 	if err != nil {
-		return nil, err
+		return nil, nil // without a router, as after a restart of the machine, nothing is let through
 	}
 	kernel, err := router.Rules(ctx)
 	if err != nil {

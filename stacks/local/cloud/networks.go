@@ -120,10 +120,7 @@ func (d *daemon) removeNetwork(ctx context.Context, r record) error {
 func (d *daemon) removeRouter(ctx context.Context) error {
 	d.net.Lock()
 	defer d.net.Unlock()
-	if d.router == nil {
-		return nil
-	}
-	if err := d.router.Destroy(ctx); err != nil {
+	if err := network.Remove(ctx, d.cfg.Dir); err != nil { // also what a router left that went with the machine
 		return fmt.Errorf("remove network: %w", err)
 	}
 	d.router = nil

@@ -177,6 +177,11 @@ func (r *Router) Destroy(ctx context.Context) error {
 	return nil
 }
 
+// Remove is Destroy for an environment whose router may be there, half made, or gone with a restart of the machine.
+func Remove(ctx context.Context, dir string) error {
+	return (&Router{path: routerPath(dir)}).Destroy(ctx)
+}
+
 func deleteLinks() error {
 	links, err := netlink.LinkList()
 	if err != nil {
