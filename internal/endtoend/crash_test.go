@@ -141,3 +141,12 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 	b.must(0, "plan")
 }
+
+// TestDestroyAfterRestart removes an environment of which a restart of the machine left nothing but files.
+func TestDestroyAfterRestart(t *testing.T) {
+	b := newSmallBench(t)
+	b.must(0, "up", "--yes")
+	b.restartMachine()
+	b.must(0, "destroy", "--yes", "--purge")
+	b.noTrace()
+}
