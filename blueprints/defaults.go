@@ -19,9 +19,6 @@ const (
 // Ports on which the engines listen.
 var enginePorts = map[string]int{"postgres": 5432, "mariadb": 3306, "redis": 6379}
 
-// Engines are the database engines, sorted.
-func Engines() []string { return SortedKeys(enginePorts) }
-
 // Instances is the number of hosts of the group.
 func (s Server) Instances() int { return cmp.Or(s.Count, DefaultInstances) }
 

@@ -2,9 +2,6 @@
 // that keeps the position of every leaf, and the diagnostics that name them.
 package blueprints
 
-// Version is the only spec version this build reads.
-const Version = "v1"
-
 // Spec is a requirement spec as a person wrote it, with defaults not yet applied.
 // Maps are keyed by the name the author chose; iterate them with SortedKeys for a stable order.
 type Spec struct {

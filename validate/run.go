@@ -29,11 +29,6 @@ type Runner struct {
 	Locate func(requirement string) blueprints.Position
 }
 
-// Run runs checks with the bounds of a zero Runner, except for those given.
-func Run(ctx context.Context, checks []Check, parallel int, sink func(Result)) []Result {
-	return Runner{Parallel: parallel, Sink: sink}.Run(ctx, checks)
-}
-
 // Run runs every check, at most Parallel at once, and gives their results in the order of the checks.
 // A check that panics, ends its goroutine, overruns its time or was never begun because ctx ended is Unproven with the reason.
 func (r Runner) Run(ctx context.Context, checks []Check) []Result {

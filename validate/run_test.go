@@ -54,7 +54,7 @@ func TestWhatGoesWrongIsUnproven(t *testing.T) {
 }
 
 func TestPanicNamesItsPlace(t *testing.T) {
-	r := Run(t.Context(), []Check{quick("one", func(context.Context) Result { panic("oh") })}, 1, nil)[0]
+	r := Runner{}.Run(t.Context(), []Check{quick("one", func(context.Context) Result { panic("oh") })})[0]
 	if len(r.Evidence) != 1 || !strings.HasPrefix(r.Evidence[0].Got, "run_test.go:") {
 		t.Errorf("evidence %+v, want the line of this test", r.Evidence)
 	}
@@ -75,13 +75,13 @@ func TestOrderBoundAndSink(t *testing.T) {
 			return Result{State: Pass, Summary: fmt.Sprint(i)}
 		}))
 	}
-	results := Run(t.Context(), checks, parallel, func(Result) {
+	results := Runner{Parallel: parallel, Sink: func(Result) {
 		if !telling.CompareAndSwap(false, true) {
 			t.Error("the sink is told of two results at once")
 		}
 		told.Add(1)
 		telling.Store(false)
-	})
+	}}.Run(t.Context(), checks)
 	for i, r := range results {
 		if r.Check != fmt.Sprint(i) || r.Summary != r.Check {
 			t.Fatalf("place %d holds check %s", i, r.Check)

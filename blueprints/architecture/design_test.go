@@ -253,8 +253,6 @@ func FuzzDesign(f *testing.F) {
 		if short := a.Availability.Percent < a.Availability.Required-tolerance; short && !ds.HasErrors() {
 			t.Fatalf("%v of %v goes unreported", a.Availability.Percent, a.Availability.Required)
 		}
-		a.Rules()
-		a.Undeclared(22)
 		if got := len(Prospects(a, doc.Requirements, nil)); got != len(doc.Requirements) {
 			t.Fatalf("%d prospects for %d requirements", got, len(doc.Requirements))
 		}

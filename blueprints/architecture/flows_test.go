@@ -37,84 +37,32 @@ func TestPublicGroupIsUsedAtItsPublicPort(t *testing.T) {
 	api.Public = &blueprints.Public{Port: 443, From: "10.0.0.0/8"}
 	doc.Spec.Servers["api"] = api
 	a := mustDesign(t, doc)
-	if !a.Permits("servers.web", "balancers.api", 443) || a.Permits("servers.web", "balancers.api", 9000) {
+	if !permits(a, "servers.web", "balancers.api", 443) || permits(a, "servers.web", "balancers.api", 9000) {
 		t.Errorf("flows %+v", a.Flows)
 	}
-	if !a.Permits(Internet, "balancers.api", 443) || !a.Permits("balancers.api", "servers.api", 9000) {
+	if !permits(a, Internet, "balancers.api", 443) || !permits(a, "balancers.api", "servers.api", 9000) {
 		t.Errorf("flows %+v", a.Flows)
 	}
 }
 
-// Every pair is either a flow or undeclared, and never both: what this says is refused is what verification tries.
-func TestUndeclaredIsTheComplementOfFlows(t *testing.T) {
-	a := mustDesign(t, reader())
-	undeclared := map[Pair]bool{}
-	for _, p := range a.Undeclared(22) {
-		if undeclared[p] {
-			t.Errorf("%v listed twice", p)
-		}
-		undeclared[p] = true
-		if a.Permits(p.From, p.To, p.Port) {
-			t.Errorf("%v is both permitted and undeclared", p)
-		}
-	}
-	for _, must := range []Pair{
-		{Internet, "servers.web", 8080}, {Internet, "databases.main", 5432}, {Internet, "buckets.media", 7070}, {Internet, "balancers.api", 9000},
-		{"servers.api", "buckets.media", 7070}, {"servers.api", "servers.web", 8080}, {"servers.web", "servers.api", 9000},
-		{"databases.main", "servers.web", 8080}, {"servers.api", "balancers.web", 80}, {"servers.web", "databases.main", 22}, {Internet, "servers.web", 22},
-	} {
-		if !undeclared[must] {
-			t.Errorf("%v must be refused", must)
-		}
-	}
-	for _, never := range []Pair{{"databases.main", "databases.main", 5432}, {"buckets.media", "servers.web", 8080}, {"servers.web", "balancers.web", 22}} {
-		if undeclared[never] {
-			t.Errorf("%v must not be listed", never)
-		}
-	}
-	doc := reader()
-	doc.Spec.Buckets["other"] = blueprints.Bucket{}
-	for _, p := range mustDesign(t, doc).Undeclared() {
-		if p.From == "servers.web" && p.To == "buckets.other" {
-			t.Error("web reaches the shared endpoint for its own bucket; only the grant can refuse the other")
-		}
-	}
+func permits(a Architecture, from, to string, port int) bool {
+	return slices.ContainsFunc(a.Flows, func(f Flow) bool { return f.From == from && f.To == to && f.Port == port })
 }
 
-func TestRulesArePerDestination(t *testing.T) {
+func TestThingUsedTwiceIsOneFlow(t *testing.T) {
 	doc := reader()
 	web := doc.Spec.Servers["web"]
 	web.Uses = append(web.Uses, "databases.main")
 	doc.Spec.Servers["web"] = web
 	doc.Requirements = append(doc.Requirements, blueprints.Requirement{ID: "servers.web.uses[3]"})
-	a := mustDesign(t, doc)
-	rules, sets := 0, a.Rules()
-	if len(sets) != len(a.Components) {
-		t.Fatalf("%d rule sets for %d components", len(sets), len(a.Components))
-	}
-	for _, s := range sets {
-		for _, r := range s.Ingress {
-			rules++
-			from := r.From
-			if (r.From == "") == (r.CIDR == "") {
-				t.Errorf("%+v: exactly one of from and cidr", r)
-			}
-			if r.From == "" {
-				from = Internet
-			}
-			if !a.Permits(from, s.Destination, r.Port) {
-				t.Errorf("rule %+v of %s comes from no flow", r, s.Destination)
-			}
-		}
-		if s.Destination == "databases.main" {
-			i := slices.IndexFunc(s.Ingress, func(r Rule) bool { return r.From == "servers.web" })
-			if got := s.Ingress[i].Requirements; !slices.Equal(got, []string{"servers.web.uses[0]", "servers.web.uses[3]"}) {
-				t.Errorf("a thing used twice is one rule that serves both: %v", got)
-			}
+	var served [][]string
+	for _, f := range mustDesign(t, doc).Flows {
+		if f.From == "servers.web" && f.To == "databases.main" {
+			served = append(served, f.Requirements)
 		}
 	}
-	if rules != len(a.Flows) {
-		t.Errorf("%d rules for %d flows", rules, len(a.Flows))
+	if want := [][]string{{"servers.web.uses[0]", "servers.web.uses[3]"}}; !reflect.DeepEqual(served, want) {
+		t.Errorf("flows to main serve %v, want %v", served, want)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"surety/blueprints"
 	"surety/blueprints/architecture"
 	"surety/internal/terminal"
 	"surety/stacks/releases"
@@ -36,9 +38,9 @@ Exit 0 when nothing is breached, 3 when something is.`,
 		if a.json() {
 			*format = "json"
 		}
-		write, ok := map[string]validate.Writer{"json": validate.JSON, "junit": validate.JUnit, "markdown": validate.Markdown, "sarif": validate.SARIF}[*format]
-		if *format != "text" && !ok {
-			return wrong("there is no format %q; formats: text, json, junit, markdown, sarif", *format)
+		write, ok := validate.Writers[*format]
+		if !ok {
+			return wrong("there is no format %q; formats: %s", *format, strings.Join(blueprints.SortedKeys(validate.Writers), ", "))
 		}
 		env, doc, err := a.openExisting()
 		if err != nil {

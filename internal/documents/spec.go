@@ -17,13 +17,11 @@ type schema struct {
 	Description          string             `json:"description"`
 	Type                 any                `json:"type"`
 	Enum                 []any              `json:"enum"`
-	Const                any                `json:"const"`
 	Examples             []any              `json:"examples"`
 	Default              any                `json:"default"`
 	Required             []string           `json:"required"`
 	Properties           map[string]*schema `json:"properties"`
 	AdditionalProperties json.RawMessage    `json:"additionalProperties"`
-	Items                *schema            `json:"items"`
 	Definitions          map[string]*schema `json:"definitions"`
 	AllOf                []*schema          `json:"allOf"`
 }

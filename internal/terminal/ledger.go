@@ -6,14 +6,7 @@ import (
 	"surety/blueprints/architecture"
 )
 
-var stateMarks = map[architecture.State]struct {
-	mark  string
-	style Style
-}{
-	architecture.Met:      {"✔", Green},
-	architecture.Breached: {"✘", Red},
-	architecture.Unproven: {"?", Yellow},
-}
+var stateStyles = map[architecture.State]Style{architecture.Met: Green, architecture.Breached: Red, architecture.Unproven: Yellow}
 
 // Ledger prints how each requirement ended, and by what.
 func (s *Screen) Ledger(entries []architecture.Entry) {
@@ -23,7 +16,7 @@ func (s *Screen) Ledger(entries []architecture.Entry) {
 		if !e.At.IsZero() {
 			at = e.At.Local().Format("15:04:05")
 		}
-		t.Row(Cell{Text: e.Requirement}, Cell{string(e.State), stateMarks[e.State].style}, Cell{Text: Cut(e.By, 40)},
+		t.Row(Cell{Text: e.Requirement}, Cell{string(e.State), stateStyles[e.State]}, Cell{Text: Cut(e.By, 40)},
 			Cell{Text: Cut(e.Evidence, 70)}, Cell{at, Dim})
 	}
 	t.Print()

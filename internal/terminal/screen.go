@@ -56,7 +56,6 @@ const (
 	Red    Style = "31"
 	Green  Style = "32"
 	Yellow Style = "33"
-	Blue   Style = "34"
 )
 
 // Paint gives text in a style, or as it is where there are no colours.

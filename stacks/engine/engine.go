@@ -174,12 +174,8 @@ func (e *Engine) locked() bool {
 	return e.held
 }
 
-var (
-	// ErrWrongPassphrase says that the passphrase given does not open the secrets of the state.
-	ErrWrongPassphrase = vault.ErrWrongPassphrase
-	// ErrJournalDamaged says that a journal is broken in a part that had been flushed to disk.
-	ErrJournalDamaged = journal.ErrDamaged
-)
+// ErrWrongPassphrase says that the passphrase given does not open the secrets of the state.
+var ErrWrongPassphrase = vault.ErrWrongPassphrase
 
 // ErrNotLocked is returned by Up, Refresh and Destroy when Lock was not called first.
 var ErrNotLocked = errors.New("the state is not locked by this engine: call Lock first")

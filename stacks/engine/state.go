@@ -26,7 +26,6 @@ type loaded struct {
 	exists     bool
 	journal    bool // an unfinished journal was replayed
 	recovered  int  // finished steps in it
-	torn       int  // bytes at its end that were not complete
 }
 
 const noCheckpoint = "none"
@@ -81,8 +80,7 @@ func (e *Engine) loadOnce() (*loaded, error) {
 		return nil, errMismatch
 	}
 	l.exists = true
-	l.journal, l.torn = true, j.Torn
-	l.recovered = journal.Finished(j.Entries)
+	l.journal, l.recovered = true, journal.Finished(j.Entries)
 	d, err := journal.Replay(l.deployment, j.Entries)
 	if err != nil {
 		return nil, fmt.Errorf("replay the journal %q: %w", e.paths.journal, err)

@@ -55,7 +55,7 @@ type Rule struct {
 	Requirements []string
 }
 
-// Rules lists the rules of a Graph of this target, for tests and documents.
+// Rules lists the rules of a Graph of this target, for tests.
 func Rules(g stacks.Graph) []Rule {
 	var rules []Rule
 	for _, r := range g.Resources {

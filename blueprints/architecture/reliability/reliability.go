@@ -11,25 +11,6 @@ import (
 // Month is the month that availability objectives are counted in.
 const Month = 30 * 24 * time.Hour
 
-// Series gives the availability of a chain that needs every part: the product. An empty chain is always available.
-func Series(parts ...float64) float64 {
-	a := 1.0
-	for _, p := range parts {
-		a *= p
-	}
-	return a
-}
-
-// Parallel gives the availability of parts of which any one suffices: one less the product of the unavailabilities.
-// Without parts nothing is available.
-func Parallel(parts ...float64) float64 {
-	u := 1.0
-	for _, p := range parts {
-		u *= 1 - p
-	}
-	return 1 - u
-}
-
 // AtLeast gives the availability of n equal parts of which k are needed: the upper tail of the binomial distribution,
 // Σ C(n,i) pⁱ (1−p)ⁿ⁻ⁱ for i from k to n. k ≤ 0 is always available, k > n never.
 // The lower tail is summed, which is the small one for availabilities near 1, so that those keep their digits.

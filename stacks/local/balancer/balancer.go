@@ -18,17 +18,9 @@ import (
 // shutdownGrace is how long requests under way get when the balancer ends.
 const shutdownGrace = 10 * time.Second
 
-// Run balances until ctx ends (nil; requests under way are given a grace time) or it cannot serve.
-func Run(ctx context.Context, c Config) error {
-	c, err := c.complete()
-	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	return run(ctx, c, nil, nil)
-}
-
-// RunFile is Run with the configuration from a JSON file, which is read again on SIGHUP without cutting a request; a bad file is
-// reported in Status.Failure and leaves everything as it was. SIGTERM and SIGINT end it like the end of ctx.
+// RunFile balances as the JSON file at path says, until ctx ends or SIGTERM or SIGINT comes (nil; requests under way are given a
+// grace time) or it cannot serve. The file is read again on SIGHUP without cutting a request; a bad one is reported in Status.Failure
+// and leaves everything as it was.
 func RunFile(ctx context.Context, path string) error {
 	c, err := Load(path)
 	if err != nil {

@@ -33,9 +33,6 @@ func Dial(dir string) *Client {
 	}}}
 }
 
-// Dir is the environment's folder.
-func (c *Client) Dir() string { return c.dir }
-
 // Close drops idle connections. The client can still be used.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

@@ -24,10 +24,9 @@ type record struct {
 	Parent string   `json:"cgroupParent"`
 	Base   string   `json:"base"`
 	Pid    int      `json:"pid,omitempty"`
-	Start  uint64   `json:"start,omitempty"`  // of the process, in clock ticks since boot
-	Boot   string   `json:"boot,omitempty"`   // of the machine: process numbers mean nothing after another
-	Folder bool     `json:"folder,omitempty"` // the disk is a plain folder: no loop device could be had
-	Paths  []string `json:"paths,omitempty"`  // files placed by Configure
+	Start  uint64   `json:"start,omitempty"` // of the process, in clock ticks since boot
+	Boot   string   `json:"boot,omitempty"`  // of the machine: process numbers mean nothing after another
+	Paths  []string `json:"paths,omitempty"` // files placed by Configure
 }
 
 func recordPath(dir string) string { return filepath.Join(dir, "host.json") }

@@ -42,20 +42,11 @@ type promotionRequest struct {
 // stopGrace is how long a fast shutdown may take: it writes a checkpoint.
 const stopGrace = 20 * time.Second
 
-// Run makes and runs the server until ctx ends (fast shutdown, nil) or something fails that a restart by the supervisor may mend:
-// a standby whose primary does not come within JoinTimeout, a server that does not start or ends by itself. It is safe to kill the
-// agent at any moment; the next Run takes up what it finds.
-func Run(ctx context.Context, conf Config) error {
-	conf, err := conf.complete()
-	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	return run(ctx, conf, nil, nil)
-}
-
-// RunFile is Run with the configuration from a JSON file, which is read again on SIGHUP: what can change in place changes in place,
-// settings that need it restart the server, and a bad file is reported in Status.Failure and leaves everything as it was.
-// SIGTERM and SIGINT end it like the end of ctx.
+// RunFile makes and runs the server as the JSON file at path says, until ctx ends or SIGTERM or SIGINT comes (fast shutdown, nil) or
+// something fails that a restart by the supervisor may mend: a standby whose primary does not come within JoinTimeout, a server that
+// does not start or ends by itself. It is safe to kill the agent at any moment; the next one takes up what it finds.
+// The file is read again on SIGHUP: what can change in place changes in place, settings that need it restart the server, and a bad
+// file is reported in Status.Failure and leaves everything as it was.
 func RunFile(ctx context.Context, path string) error {
 	conf, err := Load(path)
 	if err != nil {

@@ -94,10 +94,9 @@ func (a *agent) output(ctx context.Context, name string, args ...string) (string
 
 // server is one running postmaster.
 type server struct {
-	pid    int
-	done   chan struct{} // closed when it has ended
-	err    error         // how it ended; read after done
-	exited time.Time
+	pid  int
+	done chan struct{} // closed when it has ended
+	err  error         // how it ended; read after done
 }
 
 // start starts the postmaster. An agent that dies takes it along with a fast shutdown.

@@ -26,43 +26,37 @@ type Resource struct {
 
 // Properties are the inputs, outputs or read-back values of a resource that checks know. What a resource does not have is zero.
 type Properties struct {
-	Name          string            `json:"name"`
-	Group         string            `json:"group"`
-	Tags          map[string]string `json:"tags"`
-	Address       string            `json:"address"`
-	Port          int               `json:"port"`
-	Running       bool              `json:"running"`
-	Limits        Limits            `json:"limits"`
-	Enforced      map[string]bool   `json:"enforced"`
-	OS            string            `json:"os"`
-	ActualOS      string            `json:"actualOS"`
-	Program       *Program          `json:"program"`
-	Package       string            `json:"package"`
-	Command       []string          `json:"command"`
-	Env           map[string]string `json:"env"`   // with secrets in the clear: never print it
-	Files         map[string]string `json:"files"` // with secrets in the clear: never print it
-	Ingress       []Rule            `json:"ingress"`
-	ForeignRules  []Rule            `json:"foreignRules"` // of the network: what is open and belongs to no security group
-	Available     bool              `json:"available"`    // of a bucket or grant: its store answered, so that the rest was read back
-	Altered       bool              `json:"altered"`      // of a grant: its secret or rights are not as granted
-	Users         []string          `json:"users"`        // of a bucket: the access keys that it lets in; nil when the target does not list them
-	Standby       bool              `json:"standby"`
-	Primary       string            `json:"primary"`
-	Standbys      []string          `json:"standbys"`
-	ActualVersion string            `json:"actualVersion"`
-	User          string            `json:"user"`
-	Database      string            `json:"database"`
-	Password      string            `json:"password"`
-	URL           string            `json:"url"`
-	Endpoint      string            `json:"endpoint"`
-	Region        string            `json:"region"`
-	Versioning    bool              `json:"versioning"`
-	Store         string            `json:"store"`
-	Bucket        string            `json:"bucket"`
-	AccessKey     string            `json:"accessKey"`
-	SecretKey     string            `json:"secretKey"`
-	Entry         string            `json:"entry"`
-	Value         string            `json:"value"` // of a generated secret
+	Name         string            `json:"name"`
+	Group        string            `json:"group"`
+	Tags         map[string]string `json:"tags"`
+	Address      string            `json:"address"`
+	Port         int               `json:"port"`
+	Running      bool              `json:"running"`
+	Limits       Limits            `json:"limits"`
+	Enforced     map[string]bool   `json:"enforced"`
+	Program      *Program          `json:"program"`
+	Command      []string          `json:"command"`
+	Env          map[string]string `json:"env"`   // with secrets in the clear: never print it
+	Files        map[string]string `json:"files"` // with secrets in the clear: never print it
+	Ingress      []Rule            `json:"ingress"`
+	ForeignRules []Rule            `json:"foreignRules"` // of the network: what is open and belongs to no security group
+	Available    bool              `json:"available"`    // of a bucket or grant: its store answered, so that the rest was read back
+	Altered      bool              `json:"altered"`      // of a grant: its secret or rights are not as granted
+	Users        []string          `json:"users"`        // of a bucket: the access keys that it lets in; nil when the target does not list them
+	Primary      string            `json:"primary"`
+	Standbys     []string          `json:"standbys"`
+	User         string            `json:"user"`
+	Database     string            `json:"database"`
+	Password     string            `json:"password"`
+	URL          string            `json:"url"`
+	Endpoint     string            `json:"endpoint"`
+	Region       string            `json:"region"`
+	Versioning   bool              `json:"versioning"`
+	Bucket       string            `json:"bucket"`
+	AccessKey    string            `json:"accessKey"`
+	SecretKey    string            `json:"secretKey"`
+	Entry        string            `json:"entry"`
+	Value        string            `json:"value"` // of a generated secret
 }
 
 // Limits are what a host may use: cores, bytes, bytes.

@@ -107,15 +107,6 @@ func (s *Subject) Reach(component string) []string {
 	return s.Exposure(component)
 }
 
-// All lists the IDs of all leaves in the order written.
-func (s *Subject) All() []string {
-	ids := make([]string, len(s.requirements))
-	for i, r := range s.requirements {
-		ids[i] = r.ID
-	}
-	return ids
-}
-
 // under lists the leaves below a path, in the order written.
 func (s *Subject) under(path string) []string {
 	var out []string

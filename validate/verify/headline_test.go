@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -8,33 +10,6 @@ import (
 	"surety/stacks"
 	"surety/validate"
 )
-
-// What the plan promises is what is run: the same number of checks for every requirement.
-func TestPlanPromisesWhatRunKeeps(t *testing.T) {
-	w := newWorld(t, "testdata/shop.yaml")
-	planned, err := Plan(w.in.Document, w.in.Architecture, w.in.Graph)
-	if err != nil {
-		t.Fatal(err)
-	}
-	promised, kept := map[string]int{}, map[string]int{}
-	for _, p := range planned {
-		promised[p.Suite+" "+strings.Join(p.Requirements, " ")]++
-	}
-	for _, r := range w.run(t) {
-		if r.Suite == Storage && (strings.Contains(r.Check, "refuses") || strings.HasSuffix(r.Check, "no other grant")) {
-			continue // whom to try depends on the grants that were built
-		}
-		kept[r.Suite+" "+strings.Join(r.Requirements, " ")]++
-	}
-	for key, n := range kept {
-		if promised[key] < n {
-			t.Errorf("%s: %d checks were run, %d promised", key, n, promised[key])
-		}
-	}
-	if len(planned) < 100 {
-		t.Errorf("only %d checks are planned", len(planned))
-	}
-}
 
 // Nothing can be measured on hosts that do not stand: no check of a plan may pass.
 func TestNothingPassesOnHostsThatDoNotStand(t *testing.T) {
@@ -52,6 +27,16 @@ func TestNothingPassesOnHostsThatDoNotStand(t *testing.T) {
 			t.Errorf("%s fails: %s", r.Check, r.Summary)
 		}
 	}
+}
+
+// future is a host that does not stand yet.
+type future struct{ name, component, address string }
+
+func (f future) Name() string      { return f.name }
+func (f future) Component() string { return f.component }
+func (f future) Address() string   { return f.address }
+func (f future) Run(context.Context, stacks.Command) error {
+	return errors.New(f.name + " is not built yet")
 }
 
 func TestHeadlines(t *testing.T) {
