@@ -55,6 +55,7 @@ func backendHandler(name string) http.Handler {
 type server struct {
 	Backend
 	t   *testing.T
+	mu  sync.Mutex // some tests start it from a timer
 	cmd *exec.Cmd
 }
 
@@ -78,6 +79,8 @@ func newServer(t *testing.T, name string) *server {
 
 func (s *server) start() {
 	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.cmd = exec.Command(os.Args[0])
 	s.cmd.Env = append(os.Environ(), "SURETY_TEST_BACKEND="+s.Name+"@"+s.hostPort())
 	if err := s.cmd.Start(); err != nil {
@@ -86,6 +89,8 @@ func (s *server) start() {
 }
 
 func (s *server) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.cmd != nil {
 		_ = s.cmd.Process.Kill()
 		_ = s.cmd.Wait()
@@ -209,6 +214,7 @@ type load struct {
 	wait    sync.WaitGroup
 	mu      sync.Mutex
 	by      map[string]int
+	looks   int // calls of counts
 	failed  []error
 	slowest time.Duration
 }
@@ -229,12 +235,14 @@ func (p *proxy) load(callers int, methods ...string) *load {
 				if method == http.MethodPut {
 					body = strings.Repeat("b", 5000)
 				}
-				began := time.Now()
+				l.mu.Lock()
+				began, looks := time.Now(), l.looks
+				l.mu.Unlock()
 				name, err := get(client, method, p.url+"/?pause=2ms", body)
 				l.mu.Lock()
 				if l.slowest = max(l.slowest, time.Since(began)); err != nil {
 					l.failed = append(l.failed, err)
-				} else {
+				} else if looks == l.looks {
 					l.by[name]++
 				}
 				l.mu.Unlock()
@@ -244,12 +252,13 @@ func (p *proxy) load(callers int, methods ...string) *load {
 	return l
 }
 
-// counts gives the answers of each backend since the last call.
+// counts gives the answers of each backend since the last call. A request that was under way then counts in neither.
 func (l *load) counts() map[string]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.by
 	l.by = map[string]int{}
+	l.looks++
 	return c
 }
 

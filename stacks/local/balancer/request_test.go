@@ -35,6 +35,8 @@ func TestPostIsSentOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer.Body.Close()
+	mu.Lock()
+	defer mu.Unlock()
 	if answer.StatusCode != 502 || got != 1 {
 		t.Errorf("%s after %d deliveries; want 502 after 1", answer.Status, got)
 	}
