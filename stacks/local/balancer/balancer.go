@@ -9,10 +9,10 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"time"
+
+	"surety/stacks/local/service"
 )
 
 // shutdownGrace is how long requests under way get when the balancer ends.
@@ -26,11 +26,8 @@ func RunFile(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, hangups, stop := service.Signals(ctx)
 	defer stop()
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	return run(ctx, c, hangups, func() (Config, error) { return Load(path) })
 }
 
@@ -62,7 +59,7 @@ func run(ctx context.Context, c Config, hangups <-chan os.Signal, load func() (C
 	if err != nil {
 		return err
 	}
-	defer closeStatus()
+	defer func() { err = errors.Join(err, closeStatus()) }()
 	for {
 		select {
 		case <-ctx.Done():

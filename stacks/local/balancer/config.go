@@ -3,17 +3,15 @@
 package balancer
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"surety/stacks/local/service"
 )
 
 // Config is everything the balancer needs. It is read from a JSON file and read again on SIGHUP.
@@ -42,23 +40,7 @@ type Backend struct {
 func (b Backend) hostPort() string { return net.JoinHostPort(b.Address, strconv.Itoa(b.Port)) }
 
 // Load reads a Config from a JSON file, with defaults applied. Unknown fields are an error.
-func Load(path string) (Config, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("read configuration: %w", err)
-	}
-	defer f.Close()
-	d := json.NewDecoder(f)
-	d.DisallowUnknownFields()
-	var c Config
-	if err := d.Decode(&c); err != nil {
-		return Config{}, fmt.Errorf("read configuration %q: %w", path, err)
-	}
-	if c, err = c.complete(); err != nil {
-		return Config{}, fmt.Errorf("configuration %q: %w", path, err)
-	}
-	return c, nil
-}
+func Load(path string) (Config, error) { return service.Load(path, Config.complete) }
 
 func (c Config) complete() (Config, error) {
 	for _, d := range []struct {
@@ -102,10 +84,5 @@ func (c Config) Digest() string {
 	if full, err := c.complete(); err == nil {
 		c = full
 	}
-	raw, err := json.Marshal(c)
-	if err != nil {
-		return "" // cannot happen: every field marshals
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8])
+	return service.Digest(c)
 }

@@ -4,20 +4,19 @@ package objectstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
 	"github.com/versity/versitygw/s3api"
 	"golang.org/x/sys/unix"
+
+	"surety/stacks/local/service"
 )
 
 // Config is everything the service needs. It is read from a JSON file and read again on SIGHUP.
@@ -38,23 +37,7 @@ const maxCopy = 5 << 30
 const defaultRegion = "us-east-1"
 
 // Load reads a Config from a JSON file, with defaults applied. Unknown fields are an error.
-func Load(path string) (Config, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("read configuration: %w", err)
-	}
-	defer f.Close()
-	d := json.NewDecoder(f)
-	d.DisallowUnknownFields()
-	var c Config
-	if err := d.Decode(&c); err != nil {
-		return Config{}, fmt.Errorf("read configuration %q: %w", path, err)
-	}
-	if c, err = c.complete(); err != nil {
-		return Config{}, fmt.Errorf("configuration %q: %w", path, err)
-	}
-	return c, nil
-}
+func Load(path string) (Config, error) { return service.Load(path, Config.complete) }
 
 func (c Config) complete() (Config, error) {
 	if c.Region == "" {
@@ -163,11 +146,8 @@ func RunFile(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, hangups, stop := service.Signals(ctx)
 	defer stop()
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	for {
 		inner, cancel := context.WithCancel(ctx)
 		done := make(chan error, 1)

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"surety/stacks/local/service"
 )
 
 // agent keeps one server as Config declares it. Everything that changes the server happens on the goroutine of loop;
@@ -52,11 +52,8 @@ func RunFile(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, hangups, stop := service.Signals(ctx)
 	defer stop()
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	return run(ctx, conf, hangups, func() (Config, error) { return Load(path) })
 }
 

@@ -4,9 +4,6 @@
 package postgres
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"surety/stacks/local/service"
 )
 
 // Role is what a server is, or is asked to be.
@@ -74,24 +73,8 @@ var (
 	setting    = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.]*$`)
 )
 
-// Load reads a Config from a JSON file, with defaults applied. Unknown fields are an error: a misspelt one would be silently ignored.
-func Load(path string) (Config, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("read configuration: %w", err)
-	}
-	defer f.Close()
-	d := json.NewDecoder(f)
-	d.DisallowUnknownFields()
-	var c Config
-	if err := d.Decode(&c); err != nil {
-		return Config{}, fmt.Errorf("read configuration %q: %w", path, err)
-	}
-	if c, err = c.complete(); err != nil {
-		return Config{}, fmt.Errorf("configuration %q: %w", path, err)
-	}
-	return c, nil
-}
+// Load reads a Config from a JSON file, with defaults applied. Unknown fields are an error.
+func Load(path string) (Config, error) { return service.Load(path, Config.complete) }
 
 // complete applies defaults and refuses what cannot work.
 func (c Config) complete() (Config, error) {
@@ -143,12 +126,7 @@ func (c Config) Digest() string {
 		c = full
 	}
 	c.BinDir, c.Slot = "", "" // found on the host when left out
-	raw, err := json.Marshal(c)
-	if err != nil {
-		return "" // cannot happen: every field marshals
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8])
+	return service.Digest(c)
 }
 
 // printable tells whether s is printable ASCII, for which SASLprep (RFC 4013) changes nothing.

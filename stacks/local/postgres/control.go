@@ -2,20 +2,13 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"log"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"surety/stacks/local/service"
 )
 
 // Status is what the agent says of its server. Role, Timeline, LagBytes and Standbys are asked of the running server, never recalled.
@@ -94,30 +87,14 @@ func (a *agent) query(ctx context.Context) (Status, error) {
 	return s, err
 }
 
-// serveControl opens the control socket, readable by root and the agent's own user only.
-func (a *agent) serveControl() (closeControl func() error, err error) {
-	if err := os.MkdirAll(filepath.Dir(a.conf.Socket), 0o755); err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
-	}
-	if err := os.Remove(a.conf.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("control socket of an earlier agent: %w", err)
-	}
-	l, err := net.Listen("unix", a.conf.Socket)
-	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
-	}
-	if err := os.Chmod(a.conf.Socket, 0o600); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
+// serveControl opens the control socket.
+func (a *agent) serveControl() (stop func() error, err error) {
 	mux := http.NewServeMux()
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 		defer cancel()
 		s, _ := a.query(ctx) // the failure is in the Status
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(s); err != nil {
-			log.Printf("answer a status request: %v", err)
-		}
+		service.Answer(w, s)
 	}
 	mux.HandleFunc("GET /status", answer)
 	mux.HandleFunc("POST /promote", func(w http.ResponseWriter, r *http.Request) {
@@ -132,54 +109,24 @@ func (a *agent) serveControl() (closeControl func() error, err error) {
 		case <-r.Context().Done():
 		}
 	})
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Printf("control socket: %v", err)
-		}
-	}()
-	return srv.Close, nil
+	return service.Serve(a.conf.Socket, mux)
 }
 
-// Dialer opens a connection, as net.Dialer.DialContext.
-type Dialer func(ctx context.Context, network, address string) (net.Conn, error)
-
 // Query asks the agent behind a control socket for its status. A nil dial connects directly.
-func Query(ctx context.Context, dial Dialer, socket string) (Status, error) {
-	return call(ctx, dial, socket, http.MethodGet, "/status")
+func Query(ctx context.Context, dial service.Dialer, socket string) (Status, error) {
+	return ask(ctx, dial, socket, http.MethodGet, "/status")
 }
 
 // Promote makes the standby behind a control socket primary and returns its status when it takes writes. It waits for a server that
 // is still starting, so give ctx a deadline. A primary is left as it is.
-func Promote(ctx context.Context, dial Dialer, socket string) (Status, error) {
-	return call(ctx, dial, socket, http.MethodPost, "/promote")
+func Promote(ctx context.Context, dial service.Dialer, socket string) (Status, error) {
+	return ask(ctx, dial, socket, http.MethodPost, "/promote")
 }
 
-func call(ctx context.Context, dial Dialer, socket, method, path string) (Status, error) {
-	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, "unix", socket) }}}
-	var s Status
-	request, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, nil)
-	if err != nil {
-		return s, err
-	}
-	response, err := client.Do(request)
+func ask(ctx context.Context, dial service.Dialer, socket, method, path string) (Status, error) {
+	s, err := service.Ask[Status](ctx, dial, socket, method, path)
 	if err != nil {
 		return s, fmt.Errorf("ask the database agent: %w", err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		return s, fmt.Errorf("ask the database agent: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return s, fmt.Errorf("the database agent answered %s: %s", response.Status, strings.TrimSpace(string(body)))
-	}
-	if err := json.Unmarshal(body, &s); err != nil {
-		return s, fmt.Errorf("answer of the database agent: %w", err)
 	}
 	return s, nil
 }
