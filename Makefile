@@ -19,7 +19,7 @@ examples/reader/bin/miniflux: examples/reader/miniflux/go.mod ## Build the softw
 demo: build examples/reader/bin/miniflux ## Deploy and verify examples/reader on the local cloud
 	$(SUDO) ./bin/surety up --yes -f examples/reader
 	$(SUDO) ./bin/surety ledger -f examples/reader
-	@printf '\nopen it:    %s\nremove it:  %s\n' "$$($(SUDO) ./bin/surety open -f examples/reader)" "$(SUDO) ./bin/surety destroy --purge -f examples/reader"
+	@printf '\nopen it:    %s\nremove it:  %s\n' "$$($(SUDO) ./bin/surety open -f examples/reader)" "$(strip $(SUDO) ./bin/surety destroy --purge -f examples/reader)"
 
 test: build examples/reader/bin/miniflux ## Run every test, those that need root as root (what CI runs)
 	./scripts/test

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +14,7 @@ import (
 
 	"surety/blueprints"
 	"surety/blueprints/architecture"
+	"surety/internal/durable"
 	"surety/stacks"
 	"surety/stacks/engine"
 	"surety/stacks/local"
@@ -126,8 +126,10 @@ func (a *app) openExisting() (*environment, *blueprints.Document, error) {
 // keyCache is where the key derived from the passphrase may be kept: only where the passphrase itself is kept in such a file,
 // for then the derived key gives nothing away that is not there already.
 func keyCache(dir string) string {
-	if os.Getenv("PULUMI_CONFIG_PASSPHRASE") != "" || os.Getenv("PULUMI_CONFIG_PASSPHRASE_FILE") != "" {
-		return ""
+	for _, given := range []string{"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} {
+		if _, set := os.LookupEnv(given); set { // as passphrase looks: an empty one is one, too
+			return ""
+		}
 	}
 	return filepath.Join(dir, "key")
 }
@@ -147,26 +149,20 @@ func (e *environment) passphrase() (string, error) {
 	}
 	path := filepath.Join(e.dir, "passphrase")
 	text, err := os.ReadFile(path)
-	if err == nil {
-		return strings.TrimSpace(string(text)), nil
+	if kept := strings.TrimSpace(string(text)); err == nil && kept != "" {
+		return kept, nil
+	} else if err == nil {
+		return "", fmt.Errorf("read passphrase: %s is empty; put it back, or set PULUMI_CONFIG_PASSPHRASE", path)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read passphrase: %w", err)
 	}
-	made := base64.RawURLEncoding.EncodeToString(randomBytes(24))
-	if err := os.MkdirAll(e.dir, 0o700); err != nil {
-		return "", fmt.Errorf("keep passphrase: %w", err)
-	}
-	if err := os.WriteFile(path, []byte(made+"\n"), 0o600); err != nil {
+	made := rand.Text()
+	// Durably and before its first use: secrets encrypted with a passphrase that a power cut took away could never be read again.
+	if err := durable.WriteFile(path, []byte(made+"\n")); err != nil {
 		return "", fmt.Errorf("keep passphrase: %w", err)
 	}
 	return made, nil
-}
-
-func randomBytes(n int) []byte {
-	b := make([]byte, n)
-	rand.Read(b) // never fails
-	return b
 }
 
 // lock takes the environment for this command, so that two never change it at once.

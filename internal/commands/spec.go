@@ -47,7 +47,7 @@ func (a *app) initCommand() *cobra.Command {
 		}
 		f, err := os.OpenFile(path, flags, 0o644)
 		if errors.Is(err, fs.ErrExist) {
-			return wrong("%s exists; choose another place with -f, or overwrite it with --force", path)
+			return &exit{Fault, fmt.Errorf("%s exists; choose another place with -f, or overwrite it with --force", path)}
 		}
 		if err != nil {
 			return fmt.Errorf("write spec: %w", err)

@@ -177,8 +177,11 @@ func (a *app) showRelease(r *releases.Record, d stacks.Deployment) {
 }
 
 func without(s *releases.Service) string {
-	if s.Failed == 0 {
+	switch {
+	case s.Failed == 0:
 		return "none"
+	case s.Down:
+		return terminal.Took(s.Without) + " and the service is still down"
 	}
 	return terminal.Took(s.Without)
 }

@@ -16,8 +16,8 @@ func (s *Screen) Ledger(entries []architecture.Entry) {
 		if !e.At.IsZero() {
 			at = e.At.Local().Format("15:04:05")
 		}
-		t.Row(Cell{Text: e.Requirement}, Cell{string(e.State), stateStyles[e.State]}, Cell{Text: Cut(e.By, 40)},
-			Cell{Text: Cut(e.Evidence, 70)}, Cell{at, Dim})
+		t.Row(Cell{Text: e.Requirement}, Cell{string(e.State), stateStyles[e.State]}, Cell{Text: s.cut(e.By, 40)},
+			Cell{Text: s.cut(e.Evidence, 70)}, Cell{at, Dim})
 	}
 	t.Print()
 }

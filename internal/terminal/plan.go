@@ -60,10 +60,10 @@ func (s *Screen) Plan(p Plan) {
 			continue
 		}
 		line := fmt.Sprintf("  %s %s", s.Paint(sign.style, sign.sign), Pad(step.Name, width))
-		if step.Op == engine.OpCreate {
-			line += "  " + describe(inputs[step.Name])
+		if what := describe(inputs[step.Name]); step.Op == engine.OpCreate && what != "" {
+			line += "  " + what
 		}
-		s.Line("%s%s", strings.TrimRight(line, " "), s.serves(step.Requirements))
+		s.Line("%s%s", line, s.serves(step.Requirements))
 		s.changes(step.Diff)
 	}
 	s.architecture(p)
@@ -185,8 +185,10 @@ func describe(r stacks.Resource) string {
 			parts = append(parts, before+v)
 		}
 	}
-	text("engine", "")
-	text("version", "")
+	if engine, ok := r.Inputs["engine"].(string); ok {
+		version, _ := r.Inputs["version"].(string)
+		parts = append(parts, strings.TrimSpace(engine+" "+version))
+	}
 	if limits, ok := r.Inputs["limits"].(map[string]any); ok {
 		parts = append(parts, fmt.Sprintf("%v cpu, %s memory, %s disk", limits["cpu"], bytes(limits["memory"]), bytes(limits["disk"])))
 	}

@@ -154,6 +154,14 @@ func (s *Screen) erase() {
 	}
 }
 
+// cut is Cut on a terminal; what goes to a file or another program is never cut.
+func (s *Screen) cut(text string, width int) string {
+	if !s.live {
+		return text
+	}
+	return Cut(text, width)
+}
+
 // Cut shortens text to a number of characters, with an ellipsis where it was cut.
 func Cut(text string, width int) string {
 	if width < 1 || utf8.RuneCountInString(text) <= width {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"surety/stacks"
@@ -21,6 +22,16 @@ import (
 func (t *Target) Ready(context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("the local cloud makes network namespaces and mounts, which needs root; run this with sudo")
+	}
+	var missing []string
+	for program, pkg := range map[string]string{"/sbin/mkfs.ext4": "e2fsprogs", "/usr/sbin/sshd": "openssh-server"} {
+		if _, err := os.Stat(program); err != nil {
+			missing = append(missing, pkg)
+		}
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		return fmt.Errorf("the local cloud's hosts need software that is not on this machine: apt-get install %s", strings.Join(missing, " "))
 	}
 	return nil
 }

@@ -22,6 +22,8 @@ type Machine struct {
 	CPUs     int             // cores
 	Memory   int64           // bytes
 	Enforced map[string]bool // limits that the kernel holds here: cpu, memory, disk, pids
+	// Lacks tells whether a distribution package is not installed; nil where that cannot be known.
+	Lacks func(pkg string) bool
 }
 
 // ThisMachine looks at the machine it runs on. What cannot be read is left zero: unknown, which is never taken for enough.
@@ -32,6 +34,22 @@ func ThisMachine() Machine {
 		CPUs:     runtime.NumCPU(),
 		Memory:   totalMemory("/proc/meminfo"),
 		Enforced: enforced("/proc/self/cgroup", "/sys/fs/cgroup", os.Geteuid()),
+		Lacks:    lacks("/var/lib/dpkg/info"),
+	}
+}
+
+// lacks looks a package up in dpkg's folder of what is installed (dpkg-query reads the same), or is nil on a machine without dpkg.
+func lacks(info string) func(pkg string) bool {
+	if _, err := os.Stat(info); err != nil {
+		return nil
+	}
+	return func(pkg string) bool {
+		for _, name := range []string{pkg, pkg + ":" + runtime.GOARCH} { // the latter where several architectures may be installed
+			if _, err := os.Stat(filepath.Join(info, name+".list")); err == nil {
+				return false
+			}
+		}
+		return true
 	}
 }
 

@@ -4,7 +4,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
+
+	"surety/blueprints"
+	"surety/blueprints/architecture"
 )
 
 func write(t *testing.T, path, content string) string {
@@ -70,5 +74,36 @@ func TestFileDigest(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "f"), "abc") // the SHA-256 of "abc" is the example of FIPS 180-2
 	if got, err := fileDigest(path); err != nil || got != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
 		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+func TestLacksWhatDpkgDoesNotList(t *testing.T) {
+	info := t.TempDir()
+	for _, name := range []string{"nginx.list", "libc6:" + runtime.GOARCH + ".list", "half.conffiles"} {
+		if err := os.WriteFile(filepath.Join(info, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	missing := lacks(info)
+	for pkg, want := range map[string]bool{"nginx": false, "libc6": false, "half": true, "redis-server": true} {
+		if missing(pkg) != want {
+			t.Errorf("lacks %s: %v", pkg, !want)
+		}
+	}
+	if lacks(filepath.Join(info, "nowhere")) != nil {
+		t.Error("a machine without dpkg lacks nothing that we know of")
+	}
+}
+
+func TestPackageThatIsNotInstalledIsAFinding(t *testing.T) {
+	m := Machine{OS: "debian-12", CPUs: 2, Memory: 8 << 30, Lacks: func(pkg string) bool { return pkg == "nginx" }}
+	doc, found := blueprints.Parse("surety.yaml", []byte("surety: v1\nname: site\nservers:\n  web: {runs: {package: nginx, command: [nginx], port: 80}, size: {cpu: 1, memory: 128MiB, disk: 1GiB}}\n"))
+	if found.HasErrors() {
+		t.Fatal(found)
+	}
+	arch, _ := architecture.Design(doc)
+	_, found = New(Options{Dir: t.TempDir(), SpecDir: t.TempDir(), Machine: &m}).Graph(arch)
+	if len(found) != 1 || found[0].Requirement != "servers.web.runs.package" || found[0].Mend != "apt-get install nginx" {
+		t.Errorf("findings: %v", found)
 	}
 }

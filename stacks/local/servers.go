@@ -19,6 +19,10 @@ func (b *builder) servers(c architecture.Component) {
 			fmt.Sprintf("the local target offers this machine's own system, %s, and not %s", cmp.Or(offered, "unknown"), c.Server.OS),
 			"the software is run on it all the same; the requirement is not met here")
 	}
+	if pkg, m := c.Server.Runs.Package, b.target.machine(); pkg != "" && m.Lacks != nil && m.Lacks(pkg) {
+		b.report(blueprints.Error, c.ID+".runs.package", fmt.Sprintf("%s is not installed on this machine, whose software the local hosts run", pkg),
+			"apt-get install "+pkg)
+	}
 	after := []string{groupResource(c.ID)}
 	for _, used := range c.Server.Uses {
 		after = append(after, b.resourcesOf(c, used)...)

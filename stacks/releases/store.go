@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"surety/internal/durable"
 )
 
 // Store keeps release records in a folder, one file each, never rewritten.
@@ -58,6 +60,9 @@ func Current(records []Record) *Record {
 	return nil
 }
 
+// Before gives the last kept release before the given one, since the environment was last destroyed; nil when there is none.
+func Before(records []Record, r *Record) *Record { return Current(records[:r.Number-1]) }
+
 // Append gives the record its number and place in the chain and writes it durably. Of two writers at once, one gets an error.
 func (s *Store) Append(r *Record) error {
 	records, err := s.All()
@@ -73,10 +78,7 @@ func (s *Store) Append(r *Record) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return fmt.Errorf("keep release %d: %w", r.Number, err)
-	}
-	if err := writeOnce(s.dir, fileName(r.Number), text); err != nil {
+	if err := durable.WriteNew(filepath.Join(s.dir, fileName(r.Number)), text); err != nil {
 		return fmt.Errorf("keep release %d: %w", r.Number, err)
 	}
 	return nil
@@ -115,30 +117,3 @@ func (s *Store) read(name string) (Record, error) {
 }
 
 func fileName(number int) string { return fmt.Sprintf("%04d.json", number) }
-
-// writeOnce writes a file that must not exist yet, so that after a power cut it is there whole or not at all.
-func writeOnce(dir, name string, text []byte) error {
-	f, err := os.CreateTemp(dir, "."+name+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(f.Name(), filepath.Join(dir, name)); err != nil { // unlike a rename, a link refuses to replace
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// Before gives the last kept release before the given one, since the environment was last destroyed; nil when there is none.
-func Before(records []Record, r *Record) *Record { return Current(records[:r.Number-1]) }

@@ -12,9 +12,10 @@ import (
 
 // Service is what a caller saw at the entry points over a span of time.
 type Service struct {
-	Sent    int           `json:"sent"`    // requests
-	Failed  int           `json:"failed"`  // no answer within a second, or a 5xx
-	Without time.Duration `json:"without"` // time without service, summed: from the last good answer before a failure to the next good one
+	Sent    int           `json:"sent"`           // requests
+	Failed  int           `json:"failed"`         // no answer within a second, or a 5xx
+	Without time.Duration `json:"without"`        // time without service, summed: from the last good answer before a failure to the next good one
+	Down    bool          `json:"down,omitempty"` // the last request failed: there is no service still
 	Entries []string      `json:"entries"`
 }
 
@@ -62,6 +63,7 @@ func Watch(ctx context.Context, entries []string) (stop func() Service) {
 			total.Sent += w.sent
 			total.Failed += w.failed
 			total.Without += w.without()
+			total.Down = total.Down || w.down()
 		}
 		return total
 	}
@@ -122,6 +124,12 @@ func (w *watcher) without() time.Duration {
 		sum += w.answers[n-1].sent.Sub(since)
 	}
 	return sum
+}
+
+// down tells whether the last request failed. It is asked after without, which sorts.
+func (w *watcher) down() bool {
+	n := len(w.answers)
+	return n > 0 && !w.answers[n-1].good
 }
 
 func sortAnswers(answers []answer) {

@@ -36,7 +36,7 @@ func TestWatchSeesNoOutageOfAHealthyServer(t *testing.T) {
 	defer server.Close()
 	stop := Watch(context.Background(), []string{server.URL})
 	time.Sleep(200 * time.Millisecond)
-	if seen := stop(); seen.Failed != 0 || seen.Without != 0 || seen.Sent < 3 {
+	if seen := stop(); seen.Failed != 0 || seen.Without != 0 || seen.Down || seen.Sent < 3 {
 		t.Errorf("saw %+v", seen)
 	}
 }
@@ -48,7 +48,7 @@ func TestWatchCountsAnOpenOutage(t *testing.T) {
 	for i, good := range []bool{true, false, false, false} {
 		w.note(at.Add(time.Duration(i)*time.Second), good)
 	}
-	if got := w.without(); got != 3*time.Second {
-		t.Errorf("got %v, want 3s", got)
+	if got := w.without(); got != 3*time.Second || !w.down() {
+		t.Errorf("got %v, down %v, want 3s and down", got, w.down())
 	}
 }
