@@ -190,7 +190,7 @@ func describe(r stacks.Resource) string {
 		parts = append(parts, strings.TrimSpace(engine+" "+version))
 	}
 	if limits, ok := r.Inputs["limits"].(map[string]any); ok {
-		parts = append(parts, fmt.Sprintf("%v cpu, %s memory, %s disk", limits["cpu"], bytes(limits["memory"]), bytes(limits["disk"])))
+		parts = append(parts, fmt.Sprintf("%v cpu, %s memory, %s disk", limits["cpu"], amount(limits["memory"]), amount(limits["disk"])))
 	}
 	text("os", "")
 	text("cidr", "")
@@ -211,7 +211,7 @@ func describe(r stacks.Resource) string {
 	return strings.Join(parts, ", ")
 }
 
-func bytes(v any) string {
+func amount(v any) string {
 	switch n := v.(type) {
 	case int64:
 		return blueprints.Bytes(n).String()

@@ -72,10 +72,10 @@ servers.web.os: warning: not offered
 func TestTableColumnsLineUp(t *testing.T) {
 	var out bytes.Buffer
 	table := New(&out, Options{}).Table("a", "long heading", "c")
-	table.Row(Cell{Text: "資料庫"}, Cell{Text: "x", Style: Red}, Cell{Text: "end"})
+	table.Row(Cell{Text: "größe"}, Cell{Text: "x", Style: Red}, Cell{Text: "end"})
 	table.Row(Cell{Text: "b"}, Cell{Text: "y"}, Cell{})
 	table.Print()
-	want := "a    long heading  c\n資料庫  x             end\nb    y\n"
+	want := "a      long heading  c\ngröße  x             end\nb      y\n"
 	if out.String() != want {
 		t.Errorf("printed\n%swant\n%s", out.String(), want)
 	}
