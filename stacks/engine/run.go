@@ -21,6 +21,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/result"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
+	"surety/internal/durable"
 	"surety/stacks"
 	"surety/stacks/engine/journal"
 )
@@ -88,7 +89,7 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", j.name, err)
 		}
-		engineContext.SnapshotManager = &durable{JournalSnapshotManager: manager, recorded: recorded, over: listening}
+		engineContext.SnapshotManager = &snapshotManager{JournalSnapshotManager: manager, recorded: recorded, over: listening}
 	}
 	info := pulumi.UpdateInfo{
 		Root:    e.paths.home,
@@ -235,7 +236,7 @@ func (e *Engine) record(j *journaler, l *loaded) error {
 	if err := e.writeCheckpoint(raw); err != nil {
 		return err
 	}
-	return journal.RemoveFile(e.paths.journal)
+	return durable.Remove(e.paths.journal)
 }
 
 // tellPending says what an interrupted run left open.

@@ -14,6 +14,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 
+	"surety/internal/durable"
 	"surety/stacks/engine/journal"
 )
 
@@ -123,7 +124,7 @@ func (e *Engine) checkpointBytes(d apitype.TypedDeployment) ([]byte, error) {
 func (e *Engine) writeCheckpoint(raw []byte) error {
 	if _, err := os.Stat(e.paths.meta); errors.Is(err, os.ErrNotExist) {
 		// Version 1 is the layout with a folder per project.
-		if err := journal.WriteFile(e.paths.meta, []byte("version: 1\n")); err != nil {
+		if err := durable.WriteFile(e.paths.meta, []byte("version: 1\n")); err != nil {
 			return fmt.Errorf("write the state's marker: %w", err)
 		}
 	}
@@ -134,7 +135,7 @@ func (e *Engine) writeCheckpoint(raw []byte) error {
 			return fmt.Errorf("keep the former state: %w", err)
 		}
 	}
-	if err := journal.WriteFile(e.paths.checkpoint, raw); err != nil {
+	if err := durable.WriteFile(e.paths.checkpoint, raw); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil
@@ -155,7 +156,7 @@ func (e *Engine) compact(l *loaded) error {
 		}
 		l.digest = digest(raw)
 	}
-	return journal.RemoveFile(e.paths.journal)
+	return durable.Remove(e.paths.journal)
 }
 
 func (l *loaded) pending() []Pending {

@@ -1,4 +1,4 @@
-// Package journal keeps what must survive a kill and a power cut: the append-only file of a run's steps, and the writing of whole files.
+// Package journal keeps the steps of a run in an append-only file, so that a kill or a power cut loses none that was reported as done.
 package journal
 
 import (
@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+
+	"surety/internal/durable"
 )
 
 // The journal of a run is a file of lines, only ever appended to:
@@ -68,7 +70,7 @@ func Create(path string, h Header) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the journal: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		_ = f.Close()
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"surety/stacks/engine/journal"
+	"surety/internal/durable"
 )
 
 // cachedKey is the file at Config.KeyCache.
@@ -39,7 +39,7 @@ func writeKey(path, state string, key []byte) error {
 	if err != nil {
 		return fmt.Errorf("keep the key of the secrets: %w", err)
 	}
-	if err := journal.WriteFile(path, raw); err != nil {
+	if err := durable.WriteFile(path, raw); err != nil {
 		return fmt.Errorf("keep the key of the secrets: %w", err)
 	}
 	return nil

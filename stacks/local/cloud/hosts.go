@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"surety/internal/durable"
 	"surety/stacks/local/host"
 )
 
@@ -213,10 +214,10 @@ func (d *daemon) makeKey() error {
 		return fmt.Errorf("encode environment key: %w", err)
 	}
 	// The public half comes last: it says that both are there.
-	if err := writeFile(path, pem.EncodeToMemory(block)); err != nil {
+	if err := durable.WriteFile(path, pem.EncodeToMemory(block)); err != nil {
 		return fmt.Errorf("keep environment key: %w", err)
 	}
-	if err := writeFile(path+".pub", ssh.MarshalAuthorizedKey(authorized)); err != nil {
+	if err := durable.WriteFile(path+".pub", ssh.MarshalAuthorizedKey(authorized)); err != nil {
 		return fmt.Errorf("keep environment key: %w", err)
 	}
 	return nil

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"surety/internal/durable"
 )
 
 // phase says how far the last request on a record came.
@@ -135,7 +137,7 @@ func (b *book) saveLocked(r record) error {
 	if err != nil {
 		return fmt.Errorf("encode record %s %q: %w", r.Kind, r.Name, err)
 	}
-	if err := writeFile(b.path(r.Kind, r.Name), append(raw, '\n')); err != nil {
+	if err := durable.WriteFile(b.path(r.Kind, r.Name), append(raw, '\n')); err != nil {
 		return fmt.Errorf("save record %s %q: %w", r.Kind, r.Name, err)
 	}
 	b.keep(r.clone())
@@ -220,33 +222,4 @@ func place(cidr netip.Prefix, name string, taken map[netip.Addr]bool) (netip.Add
 		}
 	}
 	return netip.Addr{}, &Conflict{Message: fmt.Sprintf("no address left in %s", cidr), Mend: "use a network with a shorter prefix"}
-}
-
-// writeFile replaces a file so that a crash at any moment, of us or of the machine, leaves the old content or the new.
-func writeFile(path string, content []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	if _, err = f.Write(content); err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

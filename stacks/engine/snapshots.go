@@ -5,31 +5,31 @@ import (
 	"github.com/pulumi/pulumi/pkg/v3/resource/deploy"
 )
 
-// durable is the engine's snapshot manager that also tells when the record of a step is safe. The engine announces the end of a
+// snapshotManager is the engine's snapshot manager that also tells when the record of a step is safe. The engine announces the end of a
 // step before it records it; we announce it after, so that whatever the user saw finished is still so after a power cut.
-type durable struct {
+type snapshotManager struct {
 	*pulumi.JournalSnapshotManager
 	recorded chan<- running
 	over     <-chan struct{} // nobody listens any more
 }
 
 // BeginMutation records that a step begins.
-func (d *durable) BeginMutation(step deploy.Step) (pulumi.SnapshotMutation, error) {
+func (d *snapshotManager) BeginMutation(step deploy.Step) (pulumi.SnapshotMutation, error) {
 	m, err := d.JournalSnapshotManager.BeginMutation(step)
 	if err != nil {
 		return nil, err
 	}
-	return &durableMutation{SnapshotMutation: m, recorded: d.recorded, over: d.over}, nil
+	return &mutation{SnapshotMutation: m, recorded: d.recorded, over: d.over}, nil
 }
 
-type durableMutation struct {
+type mutation struct {
 	pulumi.SnapshotMutation
 	recorded chan<- running
 	over     <-chan struct{}
 }
 
 // End records how a step ended.
-func (m *durableMutation) End(step deploy.Step, successful bool) error {
+func (m *mutation) End(step deploy.Step, successful bool) error {
 	if err := m.SnapshotMutation.End(step, successful); err != nil {
 		return err
 	}
