@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"surety/blueprints"
@@ -79,4 +80,5 @@ type Host interface {
 // ExitError says with which code a program on a host ended.
 type ExitError struct{ Code int }
 
-func (e *ExitError) Error() string { return "program ended with a failure code" }
+// Error names the code.
+func (e *ExitError) Error() string { return fmt.Sprintf("the program ended with exit code %d", e.Code) }

@@ -1,10 +1,11 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -47,9 +48,9 @@ Exit 0 when nothing is to do, 2 when changes are pending, 5 when what stands dif
 		}
 		switch {
 		case len(steps.Drift) > 0:
-			return ended(Drifted)
+			return ended(Drifted, "what stands differs from what was released")
 		case steps.Changes():
-			return ended(Findings)
+			return ended(Findings, "changes are pending")
 		}
 		return nil
 	}
@@ -66,10 +67,21 @@ func (a *app) preview(ctx context.Context, p *plan, refresh bool) (engine.Plan, 
 			s.More("  %s", e.Message)
 		}
 	})
-	if err != nil {
-		return steps, fmt.Errorf("plan: %w", err)
+	inOrder(steps.Steps, p.graph)
+	inOrder(steps.Drift, p.graph)
+	return steps, err
+}
+
+// inOrder puts steps into the order in which the Graph says they can be done, which is the same each time; the engine does them as
+// soon as they can be, several at once. What the Graph no longer has comes last.
+func inOrder(steps []engine.Step, g stacks.Graph) {
+	place := map[string]int{}
+	for i, r := range g.Resources {
+		place[r.Name] = i - len(g.Resources)
 	}
-	return steps, nil
+	slices.SortStableFunc(steps, func(a, b engine.Step) int {
+		return cmp.Or(cmp.Compare(place[a.Name], place[b.Name]), cmp.Compare(a.Name, b.Name))
+	})
 }
 
 func (a *app) showPlan(p *plan, steps engine.Plan) error {
@@ -84,7 +96,7 @@ func (a *app) showPlan(p *plan, steps engine.Plan) error {
 			Steps        []engine.Step             `json:"steps"`
 			Drift        []engine.Step             `json:"drift"`
 			Prospects    []architecture.Prospect   `json:"prospects"`
-		}{p.doc.Spec.Name, a.target(), p.findings, p.arch, p.graph, steps.Steps, steps.Drift, prospects})
+		}{p.doc.Spec.Name, a.target(), append(blueprints.Diagnostics{}, p.findings...), p.arch, p.graph, steps.Steps, steps.Drift, prospects})
 	}
 	state, err := p.env.engine.State()
 	if err != nil {
@@ -125,7 +137,7 @@ func (a *app) planGraph(ctx context.Context, path string) error {
 	}
 	a.screen().Line("%s", terminal.Changes(steps))
 	if steps.Changes() {
-		return ended(Findings)
+		return ended(Findings, "changes are pending")
 	}
 	return nil
 }

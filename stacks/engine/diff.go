@@ -53,10 +53,10 @@ func changes(m pulumi.StepEventMetadata, clean func(string) string) []PropertyCh
 			c.Kind = Changed
 		}
 		if v, ok := at(from, path); ok && c.Kind != Added {
-			c.From = clean(show(v, false))
+			c.From = clean(show(v))
 		}
 		if v, ok := at(after, path); ok && c.Kind != Removed {
-			c.To = clean(show(v, false))
+			c.To = clean(show(v))
 		}
 		out = append(out, c)
 	}
@@ -80,15 +80,16 @@ func drift(m pulumi.StepEventMetadata, clean func(string) string) []PropertyChan
 			}
 			seen[path] = true
 			c := PropertyChange{Path: path, Kind: Changed}
-			a, hadIt := at(from, path)
-			b, hasIt := at(to, path)
-			switch {
-			case !hadIt:
+			if v, had := at(from, path); had {
+				c.From = clean(show(v))
+			} else {
 				c.Kind = Added
-			case !hasIt:
+			}
+			if v, has := at(to, path); has {
+				c.To = clean(show(v))
+			} else if c.Kind != Added {
 				c.Kind = Removed
 			}
-			c.From, c.To = clean(show(a, !hadIt)), clean(show(b, !hasIt))
 			out = append(out, c)
 		}
 	}

@@ -21,6 +21,15 @@ type guard struct {
 	scrubber *vault.Scrubber
 }
 
+// startGuarded makes a provider in this process and puts a guard before it.
+func startGuarded(name string, factory ProviderFactory, s *vault.Scrubber) (*guard, error) {
+	p, err := protect(func() (plugin.Provider, error) { return factory() }, "make it")
+	if err != nil {
+		return nil, fmt.Errorf("start provider %q: %w", name, err)
+	}
+	return &guard{Provider: p, name: name, scrubber: s}, nil
+}
+
 // protect turns a panic of f into an error with the place where it happened.
 func protect[T any](f func() (T, error), what string) (out T, err error) {
 	defer func() {

@@ -77,11 +77,10 @@ func (h *host) Provider(ctx *plugin.Context, d workspace.PluginDescriptor, e env
 		p, err := stock.Provider(ctx, d, e)
 		return p, h.missing(err)
 	}
-	p, err := protect(func() (plugin.Provider, error) { return factory() }, "start of provider "+d.Name)
+	guarded, err := startGuarded(d.Name, factory, h.scrubber)
 	if err != nil {
-		return nil, fmt.Errorf("start provider %q: %w", d.Name, err)
+		return nil, err
 	}
-	guarded := &guard{Provider: p, name: d.Name, scrubber: h.scrubber}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.providers = append(h.providers, guarded)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -90,13 +91,12 @@ func orphanStep(op apitype.OperationV2) Step {
 
 // bare makes a provider outside of a run of the engine.
 func (e *Engine) bare(ctx context.Context, name string) (*guard, error) {
-	p, err := protect(func() (plugin.Provider, error) { return e.cfg.Providers[name]() }, "start of provider "+name)
+	g, err := startGuarded(name, e.cfg.Providers[name], e.scrubber)
 	if err != nil {
-		return nil, fmt.Errorf("start provider %q: %w", name, err)
+		return nil, err
 	}
-	g := &guard{Provider: p, name: name, scrubber: e.scrubber}
 	if _, err := g.Configure(ctx, plugin.ConfigureRequest{Inputs: resource.PropertyMap{}}); err != nil {
-		return nil, fmt.Errorf("configure provider %q: %w", name, err)
+		return nil, errors.Join(fmt.Errorf("configure provider %q: %w", name, err), g.Close())
 	}
 	return g, nil
 }

@@ -7,10 +7,7 @@ import (
 )
 
 // show renders a value for an event: strings as they are, anything else as compact JSON, secrets and unknowns by their placeholder.
-func show(v resource.PropertyValue, absent bool) string {
-	if absent {
-		return ""
-	}
+func show(v resource.PropertyValue) string {
 	plain := showable(v)
 	if s, ok := plain.(string); ok {
 		return s

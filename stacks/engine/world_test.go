@@ -164,7 +164,7 @@ func (p *dataProvider) GetPluginInfo(context.Context) (plugin.PluginInfo, error)
 
 func (p *dataProvider) Check(_ context.Context, r plugin.CheckRequest) (plugin.CheckResponse, error) {
 	if v, ok := r.News["bad"]; ok {
-		return plugin.CheckResponse{Failures: []plugin.CheckFailure{{Property: "bad", Reason: "is never right: " + show(v, false)}}}, nil
+		return plugin.CheckResponse{Failures: []plugin.CheckFailure{{Property: "bad", Reason: "is never right: " + show(v)}}}, nil
 	}
 	return plugin.CheckResponse{Properties: r.News}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"surety/stacks"
@@ -65,7 +66,7 @@ func (r *Runner) Release(ctx context.Context, c Candidate) (*Record, error) {
 	}
 	before, err := r.Engine.Deployment(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read what stands now: %w", err)
+		return nil, err
 	}
 	started := r.Now()
 	record := &Record{Made: started, Cause: c.Cause, By: r.By, Tool: r.Tool, File: c.File, Spec: c.Spec,
@@ -108,7 +109,7 @@ func (r *Runner) attempt(ctx context.Context, c Candidate, record *Record) error
 	case len(changes.Failed) > 0:
 		return fmt.Errorf("%s could not be made as planned", names(changes.Failed)) // each with its own message in Changes
 	case err != nil:
-		return fmt.Errorf("apply: %w", err)
+		return err
 	}
 	r.Stage(StageVerify)
 	verdict, err := r.verify(ctx, c)
@@ -150,7 +151,7 @@ func (r *Runner) back(ctx context.Context, to *Record) *Back {
 func (r *Runner) verify(ctx context.Context, c Candidate) (Verdict, error) {
 	d, err := r.Engine.Deployment(ctx)
 	if err != nil {
-		return Verdict{}, fmt.Errorf("read what was built: %w", err)
+		return Verdict{}, err
 	}
 	return r.Verify(ctx, c, d)
 }
@@ -171,12 +172,9 @@ func (r *Runner) Destroy(ctx context.Context) (engine.Outcome, error) {
 }
 
 func names(steps []engine.Step) string {
-	list := ""
+	list := make([]string, len(steps))
 	for i, s := range steps {
-		if i > 0 {
-			list += ", "
-		}
-		list += s.Name
+		list[i] = s.Name
 	}
-	return list
+	return strings.Join(list, ", ")
 }
