@@ -29,6 +29,7 @@ require (
 )
 
 require (
+	a.surety/quiet v0.0.0
 	cel.dev/expr v0.25.2 // indirect
 	cloud.google.com/go v0.123.0 // indirect
 	cloud.google.com/go/auth v0.22.0 // indirect
@@ -265,3 +266,5 @@ require (
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 	lukechampine.com/frand v1.5.1 // indirect
 )
+
+replace a.surety/quiet => ./internal/quiet

@@ -7,6 +7,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	_ "a.surety/quiet" // before anything asks the terminal
+
 	"surety/internal/commands"
 )
 

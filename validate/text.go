@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,15 +37,48 @@ func Text(w io.Writer, results []Result, o TextOptions) error {
 			}
 		}
 		fmt.Fprintf(out, "%s %-*s  %s\n", o.mark(count.State()), width, s.Name, headline)
-		for _, r := range s.Results {
-			if r.State != Pass || o.Verbose {
-				o.result(out, r)
-			}
+		shown := s.Results
+		if !o.Verbose {
+			shown = brief(shown)
+		}
+		for _, r := range shown {
+			o.result(out, r)
 		}
 	}
 	_, took := span(results)
 	fmt.Fprintf(out, "%s in %s\n", Tally(results), Took(took))
 	return out.Flush()
+}
+
+// brief leaves out what passed, and says once what several checks could not be run for: one dead host is one piece of news.
+func brief(results []Result) []Result {
+	var shown []Result
+	first := map[string]int{} // summary of an unproven result → its place in shown
+	count := map[string]int{}
+	for _, r := range results {
+		if r.State == Pass {
+			continue
+		}
+		if at, repeated := first[r.Summary]; repeated && r.State == Unproven {
+			count[r.Summary]++
+			for _, id := range r.Requirements {
+				if !slices.Contains(shown[at].Requirements, id) {
+					shown[at].Requirements = append(slices.Clip(shown[at].Requirements), id)
+				}
+			}
+			continue
+		}
+		if r.State == Unproven {
+			first[r.Summary], count[r.Summary] = len(shown), 1
+		}
+		shown = append(shown, r)
+	}
+	for summary, at := range first {
+		if n := count[summary]; n > 1 {
+			shown[at].Summary, shown[at].Evidence = fmt.Sprintf("%s (%d checks)", summary, n), nil
+		}
+	}
+	return shown
 }
 
 func (o TextOptions) result(out io.Writer, r Result) {

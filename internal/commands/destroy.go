@@ -59,10 +59,10 @@ was built and measured, unless --purge removes them too. Running it again after 
 			return err
 		}
 		if changes.Cancelled {
-			return &exit{Fault, fmt.Errorf("interrupted; continue with: surety destroy%s", a.fileFlag())}
+			return fault("interrupted; continue with: surety destroy%s", a.fileFlag())
 		}
 		if len(changes.Failed) > 0 {
-			return &exit{Fault, fmt.Errorf("%s could not be removed; run it again", terminal.Count(len(changes.Failed), "resource"))}
+			return fault("%s could not be removed; run it again", terminal.Count(len(changes.Failed), "resource"))
 		}
 		if err := env.target.Clean(c.Context()); err != nil {
 			return fmt.Errorf("clean up: %w", err)

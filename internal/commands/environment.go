@@ -118,7 +118,7 @@ func (a *app) openExisting() (*environment, *blueprints.Document, error) {
 		return nil, nil, err
 	}
 	if !state.Exists {
-		return nil, nil, &exit{Fault, fmt.Errorf("%s is not built on %s; build it with: surety up%s", env.name, a.target(), a.fileFlag())}
+		return nil, nil, fault("%s is not built on %s; build it with: surety up%s", env.name, a.target(), a.fileFlag())
 	}
 	return env, doc, nil
 }
@@ -170,7 +170,7 @@ func (e *environment) lock(command string) (func() error, error) {
 	unlock, err := e.engine.Lock(engine.Holder{PID: os.Getpid(), User: who(), Command: "surety " + command, Since: time.Now()})
 	var held *engine.LockedError
 	if errors.As(err, &held) {
-		return nil, &exit{Fault, fmt.Errorf("%s is being changed: %w\nwait for it to end, then run this again", e.name, held)}
+		return nil, fault("%s is being changed: %w\nwait for it to end, then run this again", e.name, held)
 	}
 	return unlock, err
 }
@@ -225,10 +225,10 @@ func (a *app) prepare(ctx context.Context) (*plan, error) {
 	p.findings = findings
 	if findings.HasErrors() {
 		if a.json() {
-			return nil, errors.Join(a.print(findings), ended(Findings))
+			return nil, errors.Join(a.print(findings), ended(Findings, "the spec has problems"))
 		}
 		a.screen().Findings(findings)
-		return nil, ended(Findings)
+		return nil, ended(Findings, "the spec has problems")
 	}
 	return p, nil
 }

@@ -34,32 +34,33 @@ var codeMeanings = []struct {
 	{Usage, "the command line is wrong"},
 }
 
-// exit is an error that knows its code. A nil cause means that what there was to say has been said.
+// exit is an error that knows its code. A nil cause means that a person was told all there is to say; a program is told why.
 type exit struct {
 	code  Code
 	cause error
+	why   string
 }
 
 func (e *exit) Error() string {
 	if e.cause == nil {
-		return fmt.Sprintf("exit %d", e.code)
+		return e.why
 	}
 	return e.cause.Error()
 }
 
 func (e *exit) Unwrap() error { return e.cause }
 
-// ended gives the outcome of a command that has already said all there is to say.
-func ended(code Code) error {
-	if code == OK {
-		return nil
-	}
-	return &exit{code: code}
+// ended gives the outcome of a command that has already said all there is to say to a person.
+func ended(code Code, why string) error { return &exit{code: code, why: why} }
+
+// fault is a state of things in which a right command line cannot be carried out.
+func fault(format string, args ...any) error {
+	return &exit{code: Fault, cause: fmt.Errorf(format, args...)}
 }
 
 // wrong is a mistake in the command line, with the way to mend it.
 func wrong(format string, args ...any) error {
-	return &exit{Usage, fmt.Errorf(format, args...)}
+	return &exit{code: Usage, cause: fmt.Errorf(format, args...)}
 }
 
 // codeOf gives the exit code of a command's error.
@@ -81,13 +82,7 @@ func explain(w io.Writer, err error, asJSON bool) {
 		return
 	}
 	if asJSON {
-		text := err.Error()
-		for _, m := range codeMeanings {
-			if e != nil && e.cause == nil && m.Code == e.code {
-				text = m.Meaning
-			}
-		}
-		json.NewEncoder(w).Encode(map[string]any{"exit": codeOf(err), "error": text})
+		json.NewEncoder(w).Encode(map[string]any{"exit": codeOf(err), "error": err.Error()})
 		return
 	}
 	fmt.Fprintf(w, "surety: %v\n", err)

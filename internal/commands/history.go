@@ -80,7 +80,7 @@ func number(n int) terminal.Cell { return terminal.Cell{Text: strconv.Itoa(n)} }
 func find(records []releases.Record, typed string) (*releases.Record, error) {
 	n, err := strconv.Atoi(typed)
 	if err != nil || n < 1 || n > len(records) {
-		return nil, wrong("there is no release %s; see: surety history", typed)
+		return nil, fault("there is no release %s; see: surety history", typed)
 	}
 	return &records[n-1], nil
 }
@@ -161,7 +161,7 @@ the last kept release before the one that serves. It becomes a new release; when
 		}
 		current := releases.Current(records)
 		if current == nil {
-			return wrong("nothing is released; make a release with: surety up%s", a.fileFlag())
+			return fault("nothing is released; make a release with: surety up%s", a.fileFlag())
 		}
 		to := releases.Before(records, current)
 		if len(args) == 1 {
@@ -171,7 +171,7 @@ the last kept release before the one that serves. It becomes a new release; when
 		}
 		switch {
 		case to == nil:
-			return wrong("release %d has none before it to go back to", current.Number)
+			return fault("release %d has none before it to go back to; see: surety history%s", current.Number, a.fileFlag())
 		case to.State == releases.Destroyed:
 			return wrong("entry %d of the history is the removal of the environment, not a release", to.Number)
 		case to.State != releases.Kept:
@@ -182,7 +182,10 @@ the last kept release before the one that serves. It becomes a new release; when
 			return err
 		}
 		defer unlock()
-		if !a.yes() && !a.json() {
+		if !a.yes() {
+			if a.json() {
+				return wrong("--json asks nobody; say that you agree with --yes")
+			}
 			steps, err := env.engine.Preview(c.Context(), env.artifacts.Place(to.Graph), engine.Options{Refresh: true}, func(engine.Event) {})
 			if err != nil {
 				return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -16,6 +18,9 @@ import (
 
 	"surety/stacks"
 )
+
+// mainService is the name of the service that a host is there for.
+const mainService = "main"
 
 // entries lists the URLs at which a deployment serves callers, sorted.
 func entries(d stacks.Deployment) []string {
@@ -75,7 +80,10 @@ func (a *app) execCommand() *cobra.Command {
 		err = h.Run(c.Context(), stacks.Command{Args: args[1:], Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr})
 		var failed *stacks.ExitError
 		if errors.As(err, &failed) {
-			return ended(Code(failed.Code))
+			return ended(Code(failed.Code), fmt.Sprintf("%s ended with %d", args[1], failed.Code))
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return &exit{code: 127, cause: fmt.Errorf("%s has no program %q", h.Name(), args[1])} // as shells say it
 		}
 		return err
 	}
@@ -103,7 +111,7 @@ Needs the ssh program.`,
 		}
 		program, err := exec.LookPath("ssh")
 		if err != nil {
-			return &exit{Fault, errors.New("the ssh program is not installed; install openssh-client, or use: surety exec")}
+			return fault("the ssh program is not installed; install openssh-client, or use: surety exec")
 		}
 		line, err := env.target.SSH(c.Context(), h, binary)
 		if err != nil {
@@ -120,7 +128,7 @@ Needs the ssh program.`,
 		err = ssh.Run()
 		var failed *exec.ExitError
 		if errors.As(err, &failed) {
-			return ended(Code(failed.ExitCode()))
+			return ended(Code(failed.ExitCode()), fmt.Sprintf("ssh ended with %d", failed.ExitCode()))
 		}
 		return err
 	}
@@ -131,8 +139,8 @@ func (a *app) logsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "logs HOST [SERVICE]",
 		Short:   "Print what a host's software wrote",
-		Long:    "Prints what the services of a host wrote to their standard output and error, also of a host that no longer runs.",
-		Example: "  surety logs web-0\n  surety logs main-0 postgres --follow",
+		Long:    "Prints what a host's software wrote to its standard output and error, also of a host that no longer runs; with -v or a\nSERVICE, what its other services wrote: sshd, and init, which starts and watches them.",
+		Example: "  surety logs web-0\n  surety logs main-0 --follow",
 		Args:    cobra.RangeArgs(1, 2),
 	}
 	follow := c.Flags().Bool("follow", false, "go on printing what is written, until Ctrl-C")
@@ -145,16 +153,15 @@ func (a *app) logsCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var services []string
-		for service := range files {
-			services = append(services, service)
-		}
-		slices.Sort(services)
+		services := slices.Sorted(maps.Keys(files))
 		if len(args) == 2 {
 			if files[args[1]] == "" {
 				return wrong("%s has no log of %q; logs: %s", h.Name(), args[1], strings.Join(services, ", "))
 			}
 			services = []string{args[1]}
+		}
+		if len(args) == 1 && files[mainService] != "" && !a.verbose() {
+			services = []string{mainService}
 		}
 		if *follow && len(services) > 1 {
 			return wrong("name the service to follow: %s", strings.Join(services, ", "))
@@ -219,12 +226,12 @@ outside would. On a desktop the first one is opened in the browser.`,
 			if len(args) == 1 {
 				url, ok := urls[args[0]]
 				if !ok {
-					return wrong("%q has no public entry point", args[0])
+					return wrong("%q has no public entry point; those that have: %s", args[0], strings.Join(slices.Sorted(maps.Keys(urls)), ", "))
 				}
 				urls = map[string]string{args[0]: url}
 			}
 			if len(urls) == 0 {
-				return &exit{Fault, errors.New("nothing here is public")}
+				return fault("nothing here is public")
 			}
 			if a.json() {
 				return a.print(urls)

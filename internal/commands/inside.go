@@ -49,7 +49,7 @@ func (a *app) insideCommands() []*cobra.Command {
 	}
 	start := hidden("host-init", "The first process of a host", func(_ *cobra.Command, args []string) error {
 		if code := host.Init(args); code != 0 {
-			return &exit{Code(code), errors.New("the host's first process failed")}
+			return &exit{code: Code(code), cause: errors.New("the host's first process failed")}
 		}
 		return nil
 	})

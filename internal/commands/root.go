@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		explain(stderr, err, a.json())
+		explain(stderr, err, a.json() || slices.Contains(args, "--json")) // a line that was not understood has no settings yet
 	}
 	return int(codeOf(err))
 }

@@ -47,7 +47,7 @@ func (a *app) initCommand() *cobra.Command {
 		}
 		f, err := os.OpenFile(path, flags, 0o644)
 		if errors.Is(err, fs.ErrExist) {
-			return &exit{Fault, fmt.Errorf("%s exists; choose another place with -f, or overwrite it with --force", path)}
+			return fault("%s exists; choose another place with -f, or overwrite it with --force", path)
 		}
 		if err != nil {
 			return fmt.Errorf("write spec: %w", err)
@@ -73,7 +73,10 @@ func (a *app) listStarters() error {
 		t.Row(terminal.Cell{Text: starter.Name, Style: terminal.Bold}, terminal.Cell{Text: starter.Summary})
 	}
 	t.Print()
-	type row struct{ Name, Summary string }
+	type row struct {
+		Name    string `json:"name"`
+		Summary string `json:"summary"`
+	}
 	var rows []row
 	for _, starter := range library.All() {
 		rows = append(rows, row{starter.Name, starter.Summary})
@@ -127,7 +130,7 @@ It changes nothing and needs no target. Exit 2 when there are problems.`,
 				}
 			}
 			if findings.HasErrors() {
-				return ended(Findings)
+				return ended(Findings, "the spec has problems")
 			}
 			return nil
 		},

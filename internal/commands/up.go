@@ -57,7 +57,10 @@ func (a *app) up(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	if !a.yes() && !a.json() {
+	if !a.yes() {
+		if a.json() {
+			return wrong("--json asks nobody; say that you agree with --yes")
+		}
 		steps, err := a.preview(ctx, p, true)
 		if err != nil {
 			return err
@@ -100,12 +103,12 @@ func (a *app) release(ctx context.Context, env *environment, c releases.Candidat
 	case releases.Kept:
 		return nil
 	case releases.RolledBack:
-		return ended(RolledBack)
+		return ended(RolledBack, "not kept, and rolled back: "+record.Reason)
 	}
 	if record.Verdict.Breached > 0 {
-		return ended(Breached)
+		return ended(Breached, record.Reason)
 	}
-	return ended(Fault)
+	return ended(Fault, record.Reason)
 }
 
 // runner wires the parts of the tool together for making releases.
@@ -211,10 +214,10 @@ func (a *app) confirm(ctx context.Context, question string) error {
 	}()
 	select {
 	case <-ctx.Done():
-		return &exit{Fault, errors.New("interrupted; nothing was changed")}
+		return fault("interrupted; nothing was changed")
 	case text := <-answer:
 		if text != "y" && text != "yes" {
-			return &exit{Fault, errors.New("not confirmed; nothing was changed")}
+			return fault("not confirmed; nothing was changed")
 		}
 	}
 	return nil
@@ -240,7 +243,7 @@ func (a *app) upGraph(ctx context.Context, path string) error {
 	}
 	a.screen().Line("%d steps, %d failed", len(done.Steps), len(done.Failed))
 	if len(done.Failed) > 0 {
-		return ended(Fault)
+		return ended(Fault, "steps failed")
 	}
 	return nil
 }

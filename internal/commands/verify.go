@@ -52,7 +52,7 @@ Exit 0 when nothing is breached, 3 when something is.`,
 		}
 		current := releases.Current(records)
 		if current == nil {
-			return &exit{Fault, fmt.Errorf("no release serves; make one with: surety up%s", a.fileFlag())}
+			return fault("no release serves; make one with: surety up%s", a.fileFlag())
 		}
 		if text, err := os.ReadFile(specPath(doc.File)); err == nil && string(text) != current.Spec && *format == "text" {
 			a.screen().Line("note: the spec has changed since release %d, which is what is verified; see: surety plan%s", current.Number, a.fileFlag())
@@ -79,7 +79,7 @@ Exit 0 when nothing is breached, 3 when something is.`,
 			return err
 		}
 		if slices.ContainsFunc(results, func(r validate.Result) bool { return r.State == validate.Fail }) {
-			return ended(Breached)
+			return ended(Breached, "a requirement is breached")
 		}
 		return nil
 	}
@@ -110,7 +110,7 @@ release was made. Exit 3 when one is breached.`,
 			}
 		}
 		if r == nil {
-			return &exit{Fault, fmt.Errorf("nothing is released; make a release with: surety up%s", a.fileFlag())}
+			return fault("nothing is released; make a release with: surety up%s", a.fileFlag())
 		}
 		_, ledger, err := readVerdict(r.Verdict)
 		if err != nil {
@@ -130,7 +130,7 @@ release was made. Exit 3 when one is breached.`,
 			s.LedgerSummary(ledger)
 		}
 		if r.Verdict.Breached > 0 {
-			return ended(Breached)
+			return ended(Breached, "a requirement is breached")
 		}
 		return nil
 	}

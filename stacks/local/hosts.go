@@ -67,9 +67,9 @@ func (m *machine) Run(ctx context.Context, c stacks.Command) error {
 		}
 		env[key] = value
 	}
-	code, err := m.exec(ctx, m.name, host.Exec{Args: c.Args, Env: env, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr})
+	code, err := m.exec(ctx, m.name, host.Exec{Args: c.Args, Env: env, Dir: "/", Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr})
 	if err != nil {
-		return fmt.Errorf("run on %s: %w", m.name, err)
+		return err // it names the host already
 	}
 	if code != 0 {
 		return &stacks.ExitError{Code: code}
