@@ -175,6 +175,15 @@ func (e *environment) lock(command string) (func() error, error) {
 	return unlock, err
 }
 
+// idle refuses while another command changes the environment: what is half done cannot be judged.
+func (e *environment) idle() error {
+	err := e.engine.Busy()
+	if held := (*engine.LockedError)(nil); errors.As(err, &held) {
+		return fault("%s is being changed: %w\nwait for it to end, then run this again", e.name, held)
+	}
+	return err
+}
+
 // who names the person behind this process.
 func who() string {
 	name := "unknown"

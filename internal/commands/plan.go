@@ -59,6 +59,11 @@ Exit 0 when nothing is to do, 2 when changes are pending, 5 when what stands dif
 
 // preview asks the engine what it would do, against the Graph as a release would place it.
 func (a *app) preview(ctx context.Context, p *plan, refresh bool) (engine.Plan, error) {
+	if refresh {
+		if err := p.env.idle(); err != nil {
+			return engine.Plan{}, err
+		}
+	}
 	s := a.screen()
 	s.Doing("planning")
 	defer s.Doing("")

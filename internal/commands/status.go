@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,7 +35,8 @@ Generated secrets are shown only with --show-secrets.`,
 		if err != nil {
 			return err
 		}
-		hosts, err := env.target.Status(c.Context())
+		busy := env.idle()
+		hosts, err := env.target.Status(c.Context(), busy != nil)
 		if err != nil {
 			return err
 		}
@@ -65,8 +67,16 @@ Generated secrets are shown only with --show-secrets.`,
 			release = fmt.Sprintf("release %d of %s", current.Number, current.Made.Local().Format("2006-01-02 15:04:05"))
 		}
 		s.Line("%s   %s · %s", s.Paint(terminal.Bold, env.name+" on "+a.target()), release, terminal.Count(len(state.Resources), "resource"))
-		if len(state.Pending) > 0 {
-			s.Line("%s", s.Paint(terminal.Yellow, fmt.Sprintf("interrupted: %v; surety up%s continues", state.Pending, a.fileFlag())))
+		switch {
+		case busy != nil:
+			s.Line("%s", s.Paint(terminal.Yellow, busy.Error()))
+		case state.Interrupted || len(state.Pending) > 0:
+			var begun []string
+			for _, p := range state.Pending {
+				begun = append(begun, fmt.Sprintf("%s (%s)", p.Name, p.Op))
+			}
+			s.Line("%s", s.Paint(terminal.Yellow, fmt.Sprintf("the last command was interrupted %s; surety up%s or surety destroy%s goes on from there",
+				strings.Join(append([]string{"at"}, begun...), " "), a.fileFlag(), a.fileFlag())))
 		}
 		t := s.Table("host", "component", "address", "state", "services")
 		for _, h := range hosts {

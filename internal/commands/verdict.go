@@ -81,6 +81,9 @@ func (a *app) measure(ctx context.Context, env *environment, c releases.Candidat
 		s.Doing("verify  %s  %s", fmt.Sprint(done), r.Check)
 	})
 	s.Doing("")
+	if ctx.Err() != nil {
+		return nil, nil, fault("interrupted: what was not measured yet would count as unproven, so nothing is judged")
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -46,6 +46,9 @@ Exit 0 when nothing is breached, 3 when something is.`,
 		if err != nil {
 			return err
 		}
+		if err := env.idle(); err != nil {
+			return err
+		}
 		records, err := env.store.All()
 		if err != nil {
 			return err
@@ -108,6 +111,9 @@ release was made. Exit 3 when one is breached.`,
 			if r, err = find(records, *number); err != nil {
 				return err
 			}
+		}
+		if r == nil && len(records) > 0 {
+			return fault("no release serves; look into an earlier one with: surety ledger --release %d%s", max(1, len(records)-1), a.fileFlag())
 		}
 		if r == nil {
 			return fault("nothing is released; make a release with: surety up%s", a.fileFlag())

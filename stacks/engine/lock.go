@@ -91,6 +91,26 @@ func (e *Engine) Lock(holder Holder) (unlock func() error, err error) {
 	}, nil
 }
 
+// Busy returns a *LockedError when another process holds the lock, and nil when nobody does. By the time it is read it may be
+// otherwise: it is for telling a person, and for not getting in the way.
+func (e *Engine) Busy() error {
+	f, err := os.Open(e.paths.lock)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at the lock of the state: %w", err)
+	}
+	defer f.Close()
+	if e.locked() {
+		return nil
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return &LockedError{Path: e.paths.lock, Holder: readHolder(f)}
+	}
+	return nil // closing gives the shared lock back
+}
+
 func (e *Engine) complete(h Holder) Holder {
 	if h.PID == 0 {
 		h.PID = os.Getpid()

@@ -114,3 +114,31 @@ func TestStockLockIsHonoured(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestBusyTellsWhoIsAtWork(t *testing.T) {
+	dir := t.TempDir()
+	at, other := open(t, dir, newWorld()), open(t, dir, newWorld())
+	if err := other.Busy(); err != nil {
+		t.Errorf("before any lock: %v", err)
+	}
+	unlock, err := at.Lock(Holder{Command: "surety up"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *LockedError
+	if err := other.Busy(); !errors.As(err, &locked) || locked.Holder.Command != "surety up" || locked.Holder.PID != os.Getpid() {
+		t.Errorf("while it is held: %v", err)
+	}
+	if err := at.Busy(); err != nil {
+		t.Errorf("the holder is in its own way: %v", err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Busy(); err != nil {
+		t.Errorf("after it was given back: %v", err)
+	}
+	if _, err := other.Lock(Holder{}); err != nil {
+		t.Errorf("looking has left a lock: %v", err)
+	}
+}

@@ -2,7 +2,9 @@ package local
 
 import (
 	"fmt"
+	"net/netip"
 
+	"surety/blueprints"
 	"surety/blueprints/architecture"
 	"surety/stacks"
 )
@@ -16,6 +18,9 @@ func (b *builder) balancer(c architecture.Component) {
 		backends[i] = map[string]any{
 			"name": name, "address": stacks.Ref{Resource: "server-" + name, Property: "address"}, "port": c.Balancer.TargetPort,
 		}
+	}
+	if from, err := netip.ParsePrefix(c.Balancer.From); err == nil && !from.Addr().Is4() {
+		b.report(blueprints.Error, group.ID+".public", fmt.Sprintf("the local target's network has IPv4 only, and cannot let %s in", from), "give an IPv4 block, as 0.0.0.0/0")
 	}
 	inputs := map[string]any{
 		"name": balancerResource(c.Name), "group": c.ID, "network": inNetwork(), "limits": b.limits(c),

@@ -107,3 +107,15 @@ func TestPackageThatIsNotInstalledIsAFinding(t *testing.T) {
 		t.Errorf("findings: %v", found)
 	}
 }
+
+func TestIPv6CallersAreAFinding(t *testing.T) {
+	doc, found := blueprints.Parse("surety.yaml", []byte("surety: v1\nname: site\nservers:\n  web: {runs: {package: nginx, command: [nginx], port: 80}, public: {port: 80, from: \"::/0\"}}\n"))
+	if found.HasErrors() {
+		t.Fatal(found)
+	}
+	arch, _ := architecture.Design(doc)
+	_, found = New(Options{Dir: t.TempDir(), SpecDir: t.TempDir(), Machine: &Machine{OS: "debian-12", CPUs: 2, Memory: 8 << 30}}).Graph(arch)
+	if len(found) != 1 || found[0].Requirement != "servers.web.public" {
+		t.Errorf("findings: %v", found)
+	}
+}

@@ -96,14 +96,21 @@ type HostStatus struct {
 	Services  string `json:"services"` // each with its state, in one line
 }
 
-// Status lists the hosts as they stand.
-func (t *Target) Status(ctx context.Context) ([]HostStatus, error) {
-	client, err := cloud.Ensure(ctx, cloud.Config{Dir: t.dir})
-	if err != nil {
-		return nil, fmt.Errorf("reach the local cloud: %w", err)
+// Status lists the hosts as they stand. With others at work on the environment the control plane is theirs to start and to end:
+// where it does not run, nothing is listed.
+func (t *Target) Status(ctx context.Context, busy bool) ([]HostStatus, error) {
+	client := cloud.Dial(t.dir)
+	if !busy {
+		var err error
+		if client, err = cloud.Ensure(ctx, cloud.Config{Dir: t.dir}); err != nil {
+			return nil, fmt.Errorf("reach the local cloud: %w", err)
+		}
 	}
 	defer client.Close()
 	hosts, err := client.Hosts(ctx)
+	if busy && errors.Is(err, cloud.ErrNotRunning) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list hosts: %w", err)
 	}
