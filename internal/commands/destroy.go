@@ -55,11 +55,11 @@ was built and measured, unless --purge removes them too. Running it again after 
 		runner.Events = progress.Event
 		changes, err := runner.Destroy(c.Context())
 		progress.Done()
-		if err != nil {
-			return err
-		}
-		if changes.Cancelled {
+		if changes.Cancelled || c.Context().Err() != nil {
 			return fault("interrupted; continue with: surety destroy%s", a.fileFlag())
+		}
+		if err != nil && len(changes.Failed) == 0 {
+			return err
 		}
 		if len(changes.Failed) > 0 {
 			return fault("%s could not be removed; run it again", terminal.Count(len(changes.Failed), "resource"))

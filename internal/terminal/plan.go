@@ -3,6 +3,7 @@ package terminal
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -146,7 +147,8 @@ func (s *Screen) architecture(p Plan) {
 	if a.Availability.Required > 0 {
 		required = fmt.Sprintf(", required %v %%", a.Availability.Required)
 	}
-	s.Line("  availability by design: %.3f %%%s   %s", a.Availability.Percent, required, s.Paint(Dim, a.Availability.Formula))
+	percent := math.Floor(a.Availability.Percent*1000) / 1000 // down: nothing is promised 100 %
+	s.Line("  availability by design: %.3f %%%s   %s", percent, required, s.Paint(Dim, a.Availability.Formula))
 	if !s.Verbose {
 		return
 	}

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"context"
 	"strings"
 	"sync"
 
@@ -74,6 +75,9 @@ func plain(message string) string {
 	message = strings.TrimSpace(message)
 	if rest, one := strings.CutPrefix(message, "1 error occurred:"); one {
 		message = strings.TrimPrefix(strings.TrimSpace(rest), "* ")
+	}
+	if strings.HasSuffix(message, context.Canceled.Error()) { // which call was cut short says nothing to the one who cut it
+		return "interrupted"
 	}
 	return message
 }

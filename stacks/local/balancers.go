@@ -22,6 +22,7 @@ func (b *builder) balancer(c architecture.Component) {
 	if from, err := netip.ParsePrefix(c.Balancer.From); err == nil && !from.Addr().Is4() {
 		b.report(blueprints.Error, group.ID+".public", fmt.Sprintf("the local target's network has IPv4 only, and cannot let %s in", from), "give an IPv4 block, as 0.0.0.0/0")
 	}
+	b.portFree(group.ID+".public", c.Balancer.Port)
 	inputs := map[string]any{
 		"name": balancerResource(c.Name), "group": c.ID, "network": inNetwork(), "limits": b.limits(c),
 		"port": c.Balancer.Port, "backends": backends,

@@ -67,6 +67,23 @@ func (b *builder) canServe(c architecture.Component) bool {
 	return true
 }
 
+// What the kernel can give to one host: a processor share of 1 ms in 100 ms (cpu.cfs_quota_us), and a file of 16 TiB to keep the
+// disk in (ext4 with blocks of 4 KiB).
+const (
+	leastCPU = 0.01
+	mostDisk = 16 << 40
+)
+
+// sshPort is taken on every host by its own sshd.
+const sshPort = 22
+
+// portFree reports a port that a host cannot give to its software.
+func (b *builder) portFree(requirement string, port int) {
+	if port == sshPort {
+		b.report(blueprints.Error, requirement, "port 22 of every local host is its sshd's", "choose another port")
+	}
+}
+
 // limits are what each host of a component may use. They are caps, not reservations, so that their sum may exceed the machine;
 // one host that is larger than the machine can never use what was asked for, and is warned of.
 func (b *builder) limits(c architecture.Component) map[string]any {
@@ -80,6 +97,12 @@ func (b *builder) limits(c architecture.Component) map[string]any {
 		b.report(blueprints.Warning, c.ID+".size.memory",
 			fmt.Sprintf("%d MiB are more than the %d MiB of this machine, so a host cannot be given them", int64(c.Size.Memory)>>20, m.Memory>>20),
 			"ask for less, or use a larger machine or another target")
+	}
+	if c.Size.CPU > 0 && c.Size.CPU < leastCPU {
+		b.report(blueprints.Error, c.ID+".size.cpu", fmt.Sprintf("%g CPUs are less than the kernel can share out", c.Size.CPU), fmt.Sprintf("ask for at least %g", leastCPU))
+	}
+	if int64(c.Size.Disk) >= mostDisk {
+		b.report(blueprints.Error, c.ID+".size.disk", fmt.Sprintf("%s are more than a disk of the local target can have", c.Size.Disk), "ask for less than 16TiB")
 	}
 	return map[string]any{"cpu": c.Size.CPU, "memory": int(c.Size.Memory), "disk": int(c.Size.Disk)}
 }

@@ -108,14 +108,24 @@ func TestPackageThatIsNotInstalledIsAFinding(t *testing.T) {
 	}
 }
 
-func TestIPv6CallersAreAFinding(t *testing.T) {
-	doc, found := blueprints.Parse("surety.yaml", []byte("surety: v1\nname: site\nservers:\n  web: {runs: {package: nginx, command: [nginx], port: 80}, public: {port: 80, from: \"::/0\"}}\n"))
-	if found.HasErrors() {
-		t.Fatal(found)
-	}
-	arch, _ := architecture.Design(doc)
-	_, found = New(Options{Dir: t.TempDir(), SpecDir: t.TempDir(), Machine: &Machine{OS: "debian-12", CPUs: 2, Memory: 8 << 30}}).Graph(arch)
-	if len(found) != 1 || found[0].Requirement != "servers.web.public" {
-		t.Errorf("findings: %v", found)
+func TestWhatTheKernelCannotGiveIsAFinding(t *testing.T) {
+	for name, c := range map[string]struct{ server, requirement string }{
+		"IPv6 callers":   {`runs: {package: nginx, command: [nginx], port: 80}, public: {port: 80, from: "::/0"}`, "servers.web.public"},
+		"port of sshd":   {`runs: {package: nginx, command: [nginx], port: 22}`, "servers.web.runs.port"},
+		"entry of sshd":  {`runs: {package: nginx, command: [nginx], port: 80}, public: {port: 22}`, "servers.web.public"},
+		"too little cpu": {`runs: {package: nginx, command: [nginx], port: 80}, size: {cpu: 0.001}`, "servers.web.size.cpu"},
+		"too much disk":  {`runs: {package: nginx, command: [nginx], port: 80}, size: {disk: 20TiB}`, "servers.web.size.disk"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc, found := blueprints.Parse("surety.yaml", []byte("surety: v1\nname: site\nservers:\n  web: {"+c.server+"}\n"))
+			if found.HasErrors() {
+				t.Fatal(found)
+			}
+			arch, _ := architecture.Design(doc)
+			_, found = New(Options{Dir: t.TempDir(), SpecDir: t.TempDir(), Machine: &Machine{OS: "debian-12", CPUs: 2, Memory: 8 << 30}}).Graph(arch)
+			if len(found) != 1 || found[0].Requirement != c.requirement || found[0].Severity != blueprints.Error || found[0].Mend == "" {
+				t.Errorf("findings: %v", found)
+			}
+		})
 	}
 }

@@ -23,6 +23,7 @@ func (b *builder) servers(c architecture.Component) {
 		b.report(blueprints.Error, c.ID+".runs.package", fmt.Sprintf("%s is not installed on this machine, whose software the local hosts run", pkg),
 			"apt-get install "+pkg)
 	}
+	b.portFree(c.ID+".runs.port", c.Server.Runs.Port)
 	after := []string{groupResource(c.ID)}
 	for _, used := range c.Server.Uses {
 		after = append(after, b.resourcesOf(c, used)...)
