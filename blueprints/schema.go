@@ -2,6 +2,7 @@ package blueprints
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -70,7 +71,7 @@ func (v *validator) index(path string, key, n *yaml.Node, s *shape) {
 }
 
 func (v *validator) quantity(path string, err error) {
-	if u, ok := err.(*UnitError); ok {
+	if u := (*UnitError)(nil); errors.As(err, &u) {
 		v.report(path, shorten(u.Text)+" "+u.Problem, u.Mend)
 		return
 	}

@@ -79,7 +79,7 @@ func Slug(text string) string {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9' && b.Len() > 0:
 			b.WriteRune(r)
-		case b.Len() > 0 && b.Len() < 64 && !strings.HasSuffix(b.String(), "-") && r < 0x80:
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-") && r < 0x80:
 			b.WriteByte('-')
 		}
 		if b.Len() >= 30 {

@@ -49,35 +49,39 @@ func (d *designer) closure(start string) []string {
 	return parts
 }
 
+// class is what a provider publishes a term for that covers the component.
+func (c Component) class() reliability.Class {
+	switch {
+	case c.Kind == KindDatabase && c.Database.Standby:
+		return reliability.DatabaseStandby
+	case c.Kind == KindDatabase:
+		return reliability.Database
+	case c.Kind == KindBucket:
+		return reliability.Storage
+	case c.Kind == KindBalancer:
+		return reliability.Balancer
+	}
+	return reliability.Instance
+}
+
 // term gives a component's factor.
 func (c Component) term() Term {
-	t := Term{Component: c.ID, Need: 1, Of: c.Instances}
-	published := func(class reliability.Class) reliability.Term {
-		low := reliability.Lowest(class)
-		t.Each, t.Percent = low.Percent, low.Percent
-		t.Source = "lowest published term: " + low.String()
-		return low
-	}
+	low := reliability.Lowest(c.class())
+	t := Term{Component: c.ID, Need: 1, Of: c.Instances, Each: low.Percent, Percent: low.Percent, Source: "lowest published term: " + low.String()}
 	switch c.Kind {
 	case KindServer:
-		published(reliability.Instance)
 		if c.Instances > 1 {
 			t.Percent = tidy(100 * reliability.AtLeast(t.Need, t.Of, t.Each/100))
 			t.Source += fmt.Sprintf("; %d of %d needed, taken to fail independently; that %[1]d carries the load is for a load measurement to show", t.Need, t.Of)
 		}
 	case KindDatabase:
-		published(reliability.Database)
 		if c.Database.Standby {
-			each := t.Each
-			published(reliability.DatabaseStandby)
-			t.Each = each
+			t.Each = reliability.Lowest(reliability.Database).Percent
 			t.Source += "; the figure is the term of the pair, which counts the time of a failover, not 1 of 2 independent instances"
 		}
 	case KindBucket:
-		published(reliability.Storage)
 		t.Source += "; a managed, redundant service, counted as one"
 	case KindBalancer:
-		published(reliability.Balancer)
 		t.Source += "; a managed, redundant service, counted as one; the local cloud runs a single process for it"
 	}
 	return t

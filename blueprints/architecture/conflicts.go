@@ -229,19 +229,7 @@ func (c *choices) result(figure float64) string {
 }
 
 func termName(c Component) string {
-	class := reliability.Instance
-	switch c.Kind {
-	case KindDatabase:
-		class = reliability.Database
-		if c.Database.Standby {
-			class = reliability.DatabaseStandby
-		}
-	case KindBucket:
-		class = reliability.Storage
-	case KindBalancer:
-		class = reliability.Balancer
-	}
-	low := reliability.Lowest(class)
+	low := reliability.Lowest(c.class())
 	return "by the lowest published term: " + low.Provider + " " + low.Service + " " + low.Date
 }
 

@@ -1,6 +1,7 @@
 package architecture
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,6 +65,11 @@ func (d *designer) backupsOf(id string) []copied {
 	return copies
 }
 
+// closest gives the backup with the least time between two copies; of equal ones the first.
+func closest(copies []copied) copied {
+	return slices.MinFunc(copies, func(a, b copied) int { return cmp.Compare(a.every, b.every) })
+}
+
 // unrecoverable reports objectives for a database that nothing can bring back: no standby and no backup.
 func (d *designer) unrecoverable(id, standby string, rto, rpo blueprints.Duration) {
 	backup := fmt.Sprintf("a backup of %s", id)
@@ -79,7 +85,7 @@ func (d *designer) unrecoverable(id, standby string, rto, rpo blueprints.Duratio
 
 // checkInterval reports a single-instance database whose backups are all further apart than the writes that may be lost.
 func (d *designer) checkInterval(id, standby string, copies []copied, rpo blueprints.Duration) {
-	best := slices.MinFunc(copies, func(a, b copied) int { return int(min(max(a.every-b.every, -1), 1)) })
+	best := closest(copies)
 	if rpo <= 0 || best.every <= rpo {
 		return
 	}
@@ -111,7 +117,7 @@ func (d *designer) decideRecovery(id string, copies []copied) {
 	host, data := "nothing", "nothing"
 	ids := []string{rtoID, rpoID}
 	if len(copies) > 0 {
-		best := slices.MinFunc(copies, func(a, b copied) int { return int(min(max(a.every-b.every, -1), 1)) })
+		best := closest(copies)
 		data = fmt.Sprintf("backup every %s", best.every)
 		host, ids = data, append(ids, best.id)
 	}

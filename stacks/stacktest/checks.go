@@ -2,7 +2,6 @@ package stacktest
 
 import (
 	"encoding/json"
-	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -95,7 +94,7 @@ func checkRequirements(t *testing.T, target stacks.Target, leaves []blueprints.R
 	unproven := target.Capabilities(t.Context()).Unproven
 	excused := func(id string) bool {
 		for pattern := range unproven {
-			if ok, _ := path.Match(pattern, id); ok {
+			if architecture.Matches(pattern, id) {
 				return true
 			}
 		}

@@ -2,7 +2,6 @@ package stacktest
 
 import (
 	"fmt"
-	"path"
 	"strings"
 	"testing"
 
@@ -23,8 +22,8 @@ func checkCapabilities(t *testing.T, target stacks.Target) {
 		}
 	}
 	for pattern, reason := range c.Unproven {
-		if _, err := path.Match(pattern, "x"); err != nil || strings.TrimSpace(reason) == "" {
-			t.Errorf("unproven %q: pattern %v, reason %q", pattern, err, reason)
+		if pattern == "" || strings.TrimSpace(reason) == "" {
+			t.Errorf("unproven %q has the reason %q; both must say something", pattern, reason)
 		}
 	}
 }

@@ -124,13 +124,14 @@ func get(ctx context.Context, client *minio.Client, bucket, key string, size int
 func list(ctx context.Context, client *minio.Client, bucket, key string) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the lister
-	for object := range client.ListObjects(ctx, bucket, minio.ListObjectsOptions{Prefix: key, MaxKeys: 1}) {
-		if object.Err != nil {
-			return false, object.Err
-		}
-		return object.Key == key, nil
+	object, found := <-client.ListObjects(ctx, bucket, minio.ListObjectsOptions{Prefix: key, MaxKeys: 1})
+	switch {
+	case !found:
+		return false, ctx.Err()
+	case object.Err != nil:
+		return false, object.Err
 	}
-	return false, ctx.Err()
+	return object.Key == key, nil
 }
 
 // code is the S3 error code of an answer. Without an answer it is "failed: …".
