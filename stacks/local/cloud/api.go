@@ -61,7 +61,7 @@ type Server struct {
 	Env      map[string]string `json:"env,omitempty"`
 	Files    map[string]string `json:"files,omitempty"`
 	Port     int               `json:"port,omitempty"`
-	Health   string            `json:"health,omitempty"`   // HTTP path; PUT returns when healthy, or fails after HealthTimeout
+	Health   string            `json:"health,omitempty"`   // HTTP path; PUT returns when healthy, or fails after Deadline
 	Deadline float64           `json:"deadline,omitempty"` // seconds to become healthy; 30 when 0
 	Tags     map[string]string `json:"tags,omitempty"`
 	// Read back:

@@ -1,10 +1,10 @@
 package cloud
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -142,19 +142,24 @@ func awaitDaemon(ctx context.Context, c *Client, dir string, exited <-chan struc
 	}
 }
 
+// ensureExisting is Ensure for an environment that has a folder; for one that has none the client is nil.
+func ensureExisting(ctx context.Context, cfg Config) (*Client, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(cfg.Dir); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return Ensure(ctx, cfg)
+}
+
 // Shutdown ends the daemon and removes the environment's folder. While anything still stands it is a *Conflict.
 // An environment without a daemon is started first, so that what a killed daemon left behind is accounted for; one without a folder is
 // already gone.
 func Shutdown(ctx context.Context, cfg Config) error {
-	cfg, err := cfg.withDefaults()
-	if err != nil {
-		return err
-	}
-	if _, err := os.Stat(cfg.Dir); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	c, err := Ensure(ctx, cfg)
-	if err != nil {
+	c, err := ensureExisting(ctx, cfg)
+	if err != nil || c == nil {
 		return err
 	}
 	defer c.Close()
@@ -164,15 +169,8 @@ func Shutdown(ctx context.Context, cfg Config) error {
 // Purge deletes everything that the daemon knows, in reverse order of making, with all content, and then shuts it down. It is for an
 // environment whose Pulumi state was lost or never written, and for one in which a thing does not let itself be deleted by itself.
 func Purge(ctx context.Context, cfg Config) error {
-	cfg, err := cfg.withDefaults()
-	if err != nil {
-		return err
-	}
-	if _, err := os.Stat(cfg.Dir); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	c, err := Ensure(ctx, cfg)
-	if err != nil {
+	c, err := ensureExisting(ctx, cfg)
+	if err != nil || c == nil {
 		return err
 	}
 	defer c.Close()
@@ -210,7 +208,7 @@ var deleteOrder = [][]Kind{
 	{KindNetwork},
 }
 
-// tail returns the last n lines of a file; none when it cannot be read.
+// tail returns the last n lines of a file, of a long line its end; none when it cannot be read.
 func tail(path string, n int) []string {
 	const most = 64 << 10
 	f, err := os.Open(path)
@@ -219,17 +217,14 @@ func tail(path string, n int) []string {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.Size() > most {
-		f.Seek(-most, 2)
+		if _, err := f.Seek(-most, io.SeekEnd); err != nil {
+			return nil
+		}
 	}
-	raw := make([]byte, most)
-	read, _ := f.Read(raw)
-	lines := bytes.Split(bytes.TrimRight(raw[:read], "\n"), []byte("\n"))
-	if len(lines) > n {
-		lines = lines[len(lines)-n:]
+	raw, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil || len(raw) == 0 {
+		return nil
 	}
-	var out []string
-	for _, l := range lines {
-		out = append(out, string(l))
-	}
-	return out
+	lines := strings.Split(strings.TrimRight(string(raw), "\n"), "\n")
+	return lines[max(0, len(lines)-n):]
 }

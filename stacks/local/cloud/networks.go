@@ -49,14 +49,15 @@ func changeNetwork(old, new Network) error {
 
 // cidr is the network's range.
 func (d *daemon) cidr() (netip.Prefix, error) {
-	for _, r := range d.book.list(KindNetwork) {
-		n, err := specOf[Network](r)
-		if err != nil {
-			return netip.Prefix{}, err
-		}
-		return netip.ParsePrefix(n.CIDR)
+	all := d.book.list(KindNetwork) // one at most
+	if len(all) == 0 {
+		return netip.Prefix{}, &Conflict{Message: "the environment has no network", Mend: "make the network first"}
 	}
-	return netip.Prefix{}, &Conflict{Message: "the environment has no network", Mend: "make the network first"}
+	n, err := specOf[Network](all[0])
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return netip.ParsePrefix(n.CIDR)
 }
 
 func (d *daemon) putNetwork(act, _ context.Context, r *record, n Network) error {

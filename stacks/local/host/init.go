@@ -60,8 +60,11 @@ func Init(_ []string) int {
 	boot := conn.(*net.UnixConn)
 	var message bootMessage
 	files, err := receive(boot, &message)
-	if err != nil || message.Image != (len(files) == 1) {
+	if err != nil {
 		return fail(fmt.Errorf("no go-ahead, the starter died: %w", err))
+	}
+	if message.Image != (len(files) == 1) {
+		return fail(fmt.Errorf("the go-ahead came with %d files", len(files)))
 	}
 	control := os.NewFile(fdListen, "control")
 	listener, err := net.FileListener(control)

@@ -116,7 +116,7 @@ func lock(ctx context.Context, dir string, create bool) (*os.File, error) {
 			}
 		}
 		file, err := os.Open(dir)
-		if err != nil && !(create && errors.Is(err, fs.ErrNotExist)) {
+		if err != nil && (!create || !errors.Is(err, fs.ErrNotExist)) {
 			return nil, err
 		}
 		if err == nil {

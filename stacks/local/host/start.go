@@ -202,6 +202,9 @@ func (h *Host) launch(spec Spec, g group) (*net.UnixConn, bootMessage, error) {
 	}
 	defer log.Close()
 	groupFolder, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, message, err
+	}
 	for _, folder := range []string{g.path("pids"), g.path("memory"), g.path("cpu")} {
 		if folder == "" {
 			continue
@@ -211,9 +214,6 @@ func (h *Host) launch(spec Spec, g group) (*net.UnixConn, bootMessage, error) {
 			groupFolder, message.Group, message.Unified = opened, true, strings.HasPrefix(folder, g.v2+"/") && g.v2 != ""
 			break
 		}
-	}
-	if err != nil {
-		return nil, message, err
 	}
 	defer groupFolder.Close()
 	cmd := exec.Command(spec.Binary, "host-init", spec.Name)

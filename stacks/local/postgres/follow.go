@@ -109,19 +109,11 @@ func (a *agent) unfollowable(ctx context.Context, local *pgx.Conn) (string, erro
 	if err != nil {
 		return "", err
 	}
-	conn, err := a.replication(ctx)
+	conn, current, err := a.ofLineage(ctx, system, timeline)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	identity, err := replicationCommand(ctx, conn, "IDENTIFY_SYSTEM")
-	if err != nil {
-		return "", err
-	}
-	current, err := sameLineage(identity, system, timeline)
-	if err != nil {
-		return "", err
-	}
 	if current > timeline {
 		history, err := replicationCommand(ctx, conn, fmt.Sprintf("TIMELINE_HISTORY %d", current))
 		if err != nil || len(history) < 2 {
@@ -171,6 +163,24 @@ func sameLineage(identity [][]byte, system string, timeline int) (current int, e
 	return current, err
 }
 
+// ofLineage connects to the primary and gives its timeline, if it is of the cluster named and not behind the timeline given.
+func (a *agent) ofLineage(ctx context.Context, system string, timeline int) (*pgconn.PgConn, int, error) {
+	conn, err := a.replication(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	identity, err := replicationCommand(ctx, conn, "IDENTIFY_SYSTEM")
+	current := 0
+	if err == nil {
+		current, err = sameLineage(identity, system, timeline)
+	}
+	if err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		return nil, 0, err
+	}
+	return conn, current, nil
+}
+
 // mayReplace tells whether the primary's data may take the place of the stopped server's.
 func (a *agent) mayReplace(ctx context.Context) error {
 	out, err := a.output(ctx, "pg_controldata", "-D", a.conf.DataDir)
@@ -192,16 +202,12 @@ func (a *agent) mayReplace(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	conn, err := a.replication(ctx)
+	conn, _, err := a.ofLineage(ctx, system, timeline)
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	identity, err := replicationCommand(ctx, conn, "IDENTIFY_SYSTEM")
-	if err == nil {
-		_, err = sameLineage(identity, system, timeline)
-	}
-	return err
+	_ = conn.Close(context.WithoutCancel(ctx)) // what was asked is known
+	return nil
 }
 
 // lsn is a position in the write-ahead log, in bytes.

@@ -72,13 +72,13 @@ func (a *agent) command(ctx context.Context, whenOrphaned syscall.Signal, name s
 }
 
 // run runs a program of BinDir to its end; what it printed is in the error.
-// The goroutine keeps its thread, because the kernel sends the parent-death signal when the *thread* that started the child ends.
 func (a *agent) run(ctx context.Context, name string, args ...string) error {
 	_, err := a.output(ctx, name, args...)
 	return err
 }
 
 // output is run with what the program printed.
+// The goroutine keeps its thread, because the kernel sends the parent-death signal when the *thread* that started the child ends.
 func (a *agent) output(ctx context.Context, name string, args ...string) (string, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -104,7 +104,7 @@ func (a *agent) start() (*server, error) {
 	s := &server{done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread() // see run; the thread is not given back, so it ends with this goroutine and not before the server
+		runtime.LockOSThread() // see output; the thread is not given back, so it ends with this goroutine and not before the server
 		cmd := a.command(context.Background(), syscall.SIGINT, "postgres", "-D", a.conf.DataDir)
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Start(); err != nil {
