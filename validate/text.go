@@ -111,14 +111,16 @@ func (o TextOptions) mark(s State) string {
 	return "\x1b[" + m[1] + "m" + m[0] + "\x1b[0m"
 }
 
-// Took prints a duration with three significant digits or so: "0.41 ms", "12 ms", "1.2 s", "3 min 5 s".
+// Took prints a duration the way a person says it, with about two digits: "0.41 ms", "12 ms", "1.2 s", "3 min 5 s".
 func Took(d time.Duration) string {
 	switch {
+	case d > 0 && d < 10*time.Microsecond:
+		return "< 0.01 ms"
 	case d < 10*time.Millisecond:
 		return fmt.Sprintf("%.2g ms", float64(d)/float64(time.Millisecond))
-	case d < time.Second:
+	case d.Round(time.Millisecond) < time.Second:
 		return fmt.Sprintf("%d ms", d.Round(time.Millisecond)/time.Millisecond)
-	case d < time.Minute:
+	case d.Round(time.Second/10) < time.Minute:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	d = d.Round(time.Second)

@@ -152,6 +152,7 @@ func TestTook(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0 ms", 413 * time.Microsecond: "0.41 ms", 3 * time.Millisecond: "3 ms", 12 * time.Millisecond: "12 ms", 999 * time.Millisecond: "999 ms",
 		1234 * time.Millisecond: "1.2 s", 185 * time.Second: "3 min 5 s",
+		40 * time.Nanosecond: "< 0.01 ms", 9960 * time.Microsecond: "10 ms", 999600 * time.Microsecond: "1.0 s", 59970 * time.Millisecond: "1 min 0 s",
 	} {
 		if got := Took(d); got != want {
 			t.Errorf("%d ns: %q, want %q", d, got, want)

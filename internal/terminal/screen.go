@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"surety/validate"
 )
 
 // Options say how to show.
@@ -175,18 +177,8 @@ func Pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }
 
-// Took prints a duration the way a person says it: 4 ms, 1.8 s, 2 m 5 s.
-func Took(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return "< 1 ms"
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	}
-	return fmt.Sprintf("%d m %d s", int(d.Minutes()), int(d.Seconds())%60)
-}
+// Took prints a duration as results do.
+func Took(d time.Duration) string { return validate.Took(d) }
 
 // Count gives "1 thing" or "3 things".
 func Count(n int, thing string) string {
