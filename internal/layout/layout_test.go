@@ -152,7 +152,9 @@ func files(t *testing.T) []file {
 			return err
 		}
 		if d.IsDir() {
-			if name := d.Name(); path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "examples" || name == "bin") {
+			_, err := os.Stat(filepath.Join(path, "go.mod"))
+			another := err == nil // a module of its own, as internal/quiet
+			if name := d.Name(); path != root && (another || strings.HasPrefix(name, ".") || name == "testdata" || name == "examples" || name == "bin") {
 				return fs.SkipDir
 			}
 			return nil
