@@ -29,6 +29,8 @@ type Capabilities struct {
 	Databases map[string][]string `json:"databases"` // engine → versions
 	// Unproven maps a requirement pattern ("objectives.residency", "servers.*.size.disk") to the reason why this target cannot prove it.
 	Unproven map[string]string `json:"unproven"`
+	// Stateful are the resource types that hold data: deleting or replacing one of them loses it.
+	Stateful []string `json:"stateful"`
 	// Enforced names limits that hold here: cpu, memory, disk, pids.
 	Enforced map[string]bool `json:"enforced"`
 }

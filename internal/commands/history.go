@@ -154,6 +154,7 @@ the last kept release before the one that serves. It becomes a new release; when
 		Args:    cobra.MaximumNArgs(1),
 	}
 	c.Flags().BoolP("yes", "y", false, "do not ask")
+	irreversible := c.Flags().Bool("accept-irreversible", false, "agree to steps that nothing can undo: deleting or replacing what holds data")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		env, records, err := a.history()
 		if err != nil {
@@ -182,14 +183,17 @@ the last kept release before the one that serves. It becomes a new release; when
 			return err
 		}
 		defer unlock()
+		if !a.yes() && a.json() {
+			return wrong("--json asks nobody; say that you agree with --yes")
+		}
+		steps, err := env.engine.Preview(c.Context(), env.artifacts.Place(to.Graph), engine.Options{Refresh: true}, func(engine.Event) {})
+		if err != nil {
+			return err
+		}
+		if err := guard(steps, env.target.Capabilities(c.Context()), *irreversible); err != nil {
+			return err
+		}
 		if !a.yes() {
-			if a.json() {
-				return wrong("--json asks nobody; say that you agree with --yes")
-			}
-			steps, err := env.engine.Preview(c.Context(), env.artifacts.Place(to.Graph), engine.Options{Refresh: true}, func(engine.Event) {})
-			if err != nil {
-				return err
-			}
 			a.screen().Line("going back to release %d of %s: %s", to.Number, to.Made.Local().Format("2006-01-02 15:04"), terminal.Changes(steps))
 			if err := a.confirm(c.Context(), "Go back?"); err != nil {
 				return err

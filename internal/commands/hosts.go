@@ -179,18 +179,25 @@ func (a *app) logsCommand() *cobra.Command {
 	return c
 }
 
-// printLog copies a log file, and with follow what is added to it until ctx ends.
+// printLog copies a log file, and with follow what is added to it until ctx ends. A log that grew too large is put aside by its
+// writer, who goes on in a new file of the same name: following goes on there too.
 func printLog(ctx context.Context, out io.Writer, path string, follow bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { f.Close() }()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
+		next := successor(f, path) // looked for first, so that what was written before it came is not missed
 		if _, err := io.Copy(out, f); err != nil || !follow {
 			return err
+		}
+		if next != nil {
+			f.Close()
+			f = next
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -198,6 +205,22 @@ func printLog(ctx context.Context, out io.Writer, path string, follow bool) erro
 		case <-tick.C:
 		}
 	}
+}
+
+// successor opens the file that has taken another's name; nil while none has.
+func successor(f *os.File, path string) *os.File {
+	old, err := f.Stat()
+	if err != nil {
+		return nil
+	}
+	if now, err := os.Stat(path); err != nil || os.SameFile(old, now) {
+		return nil
+	}
+	next, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	return next
 }
 
 func (a *app) openCommand() *cobra.Command {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,6 +78,26 @@ func (a *app) preview(ctx context.Context, p *plan, refresh bool) (engine.Plan, 
 	return steps, err
 }
 
+// losing names the resources whose data a plan loses: what holds data and is deleted or replaced.
+func losing(p engine.Plan, able stacks.Capabilities) []string {
+	names := []string{}
+	for _, s := range p.Steps {
+		if (s.Op == engine.OpDelete || s.Op == engine.OpReplace) && slices.Contains(able.Stateful, s.Type) && !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// guard refuses a plan that loses data unless that was agreed to in so many words: --yes alone does not say it.
+func guard(p engine.Plan, able stacks.Capabilities, agreed bool) error {
+	lost := losing(p, able)
+	if agreed || len(lost) == 0 {
+		return nil
+	}
+	return fault("this would delete %s with all data in it, which nothing can undo; if that is meant, run it again with --accept-irreversible", strings.Join(lost, ", "))
+}
+
 // inOrder puts steps into the order in which the Graph says they can be done, which is the same each time; the engine does them as
 // soon as they can be, several at once. What the Graph no longer has comes last.
 func inOrder(steps []engine.Step, g stacks.Graph) {
@@ -101,7 +122,8 @@ func (a *app) showPlan(p *plan, steps engine.Plan) error {
 			Steps        []engine.Step             `json:"steps"`
 			Drift        []engine.Step             `json:"drift"`
 			Prospects    []architecture.Prospect   `json:"prospects"`
-		}{p.doc.Spec.Name, a.target(), append(blueprints.Diagnostics{}, p.findings...), p.arch, p.graph, steps.Steps, steps.Drift, prospects})
+			Losing       []string                  `json:"losing"` // names of resources whose data would be lost
+		}{p.doc.Spec.Name, a.target(), append(blueprints.Diagnostics{}, p.findings...), p.arch, p.graph, steps.Steps, steps.Drift, prospects, losing(steps, p.able)})
 	}
 	state, err := p.env.engine.State()
 	if err != nil {
@@ -110,7 +132,7 @@ func (a *app) showPlan(p *plan, steps engine.Plan) error {
 	s := a.screen()
 	s.Findings(p.findings)
 	s.Plan(terminal.Plan{Document: p.doc, Architecture: p.arch, Graph: p.graph, Target: a.target(),
-		Built: state.Exists && len(state.Resources) > 0, Steps: steps, Prospects: prospects})
+		Built: state.Exists && len(state.Resources) > 0, Steps: steps, Prospects: prospects, Losing: losing(steps, p.able)})
 	return nil
 }
 

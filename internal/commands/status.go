@@ -5,10 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"surety/internal/terminal"
+	"surety/stacks/engine"
 	"surety/stacks/releases"
 )
 
@@ -96,4 +98,13 @@ Generated secrets are shown only with --show-secrets.`,
 		return nil
 	}
 	return c
+}
+
+// pending names what an interrupted command had begun, as "creating server-web-0".
+func pending(begun []engine.Pending) string {
+	parts := make([]string, len(begun))
+	for i, p := range begun {
+		parts[i] = p.Op + " " + p.Name
+	}
+	return strings.Join(parts, ", ")
 }

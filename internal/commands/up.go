@@ -33,18 +33,19 @@ Exit 0 when kept, 3 when a requirement is breached and there was no previous rel
 		Args: cobra.NoArgs,
 	}
 	c.Flags().BoolP("yes", "y", false, "do not ask")
+	irreversible := c.Flags().Bool("accept-irreversible", false, "agree to steps that nothing can undo: deleting or replacing what holds data")
 	graph := c.Flags().String("graph", "", "build a Graph from a JSON file instead of a spec, without verification")
 	c.Flags().MarkHidden("graph") // for measuring the engine
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *graph != "" {
 			return a.upGraph(c.Context(), *graph)
 		}
-		return a.up(c.Context())
+		return a.up(c.Context(), *irreversible)
 	}
 	return c
 }
 
-func (a *app) up(ctx context.Context) error {
+func (a *app) up(ctx context.Context, irreversible bool) error {
 	p, err := a.prepare(ctx)
 	if err != nil {
 		return err
@@ -57,14 +58,17 @@ func (a *app) up(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
+	if !a.yes() && a.json() {
+		return wrong("--json asks nobody; say that you agree with --yes")
+	}
+	steps, err := a.preview(ctx, p, true)
+	if err != nil {
+		return err
+	}
+	if err := guard(steps, p.able, irreversible); err != nil {
+		return err
+	}
 	if !a.yes() {
-		if a.json() {
-			return wrong("--json asks nobody; say that you agree with --yes")
-		}
-		steps, err := a.preview(ctx, p, true)
-		if err != nil {
-			return err
-		}
 		if err := a.showPlan(p, steps); err != nil {
 			return err
 		}

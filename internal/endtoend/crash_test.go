@@ -155,3 +155,19 @@ func TestDestroyAfterRestart(t *testing.T) {
 	b.must(0, "destroy", "--yes", "--purge")
 	b.noTrace()
 }
+
+// TestDataIsNotLostUnasked asks for a smaller disk and then for no database at all: both lose every row, so both need more than --yes.
+func TestDataIsNotLostUnasked(t *testing.T) {
+	b := newSmallBench(t)
+	b.must(0, "up", "--yes")
+	b.edit("disk: 2GiB", "disk: 1GiB")
+	if r := b.must(2, "plan"); !strings.Contains(r.stdout, "all data in it is lost") {
+		t.Errorf("plan does not say what is lost:\n%s", r.stdout)
+	}
+	r := b.must(1, "up", "--yes")
+	if !strings.Contains(r.stderr, "database-main") || !strings.Contains(r.stderr, "--accept-irreversible") {
+		t.Errorf("up says %q", r.stderr)
+	}
+	b.must(0, "up", "--yes", "--accept-irreversible")
+	b.must(0, "verify")
+}

@@ -22,6 +22,7 @@ type Plan struct {
 	Built        bool // something stands already
 	Steps        engine.Plan
 	Prospects    []architecture.Prospect
+	Losing       []string // names of resources whose data the plan loses
 }
 
 var opSigns = map[engine.Op]struct {
@@ -66,6 +67,9 @@ func (s *Screen) Plan(p Plan) {
 		}
 		s.Line("%s%s", line, s.serves(step.Requirements))
 		s.changes(step.Diff)
+		if slices.Contains(p.Losing, step.Name) {
+			s.Line("      %s", s.Paint(Red, "all data in it is lost"))
+		}
 	}
 	s.architecture(p)
 	s.prospects(p.Prospects)

@@ -60,6 +60,7 @@ func (t *Target) Capabilities(context.Context) stacks.Capabilities {
 		OS:        []string{m.OS},
 		Databases: map[string][]string{"postgres": m.Postgres},
 		Unproven:  unproven(),
+		Stateful:  []string{TypeDatabase, TypeObjectStore, TypeBucket},
 		Enforced:  m.Enforced,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -100,6 +101,39 @@ func balancerReady(ctx context.Context, h *host.Host, want balancer.Config) erro
 		return &Failed{Message: fmt.Sprintf("%s %v", h.Name(), err), Log: tail(h.Log(mainService), 20)}
 	}
 	return nil
+}
+
+// trafficDeadline bounds the wait for a balancer to send requests to a server again.
+const trafficDeadline = 5 * time.Second
+
+// awaitTraffic waits until every balancer that a healthy server stands behind has found it healthy too. Only then may the next server of
+// the group be taken down: otherwise there is a moment with none in service. A balancer that cannot be asked is not waited for.
+func (d *daemon) awaitTraffic(ctx context.Context, server string) {
+	for _, r := range d.book.list(KindBalancer) {
+		b, err := specOf[Balancer](r)
+		if err != nil || r.Phase != phaseDone || !slices.ContainsFunc(b.Backends, func(b Backend) bool { return b.Name == server }) {
+			continue
+		}
+		h, err := d.find(b.Name)
+		if err != nil || !serviceRuns(ctx, h) {
+			continue
+		}
+		err = await(ctx, trafficDeadline, func(ctx context.Context) error {
+			s, err := balancer.Query(ctx, within(h), balancerSocket)
+			if err != nil {
+				return err
+			}
+			for _, backend := range s.Backends {
+				if backend.Name == server && !backend.Draining && !backend.Healthy {
+					return fmt.Errorf("%s does not send requests to %s yet", b.Name, server)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			d.cfg.Log.Warn("a server is healthy, but its balancer does not say so", "server", server, "balancer", b.Name, "error", err)
+		}
+	}
 }
 
 func balancerSettings(b Balancer) balancer.Config {

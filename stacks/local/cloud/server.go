@@ -244,6 +244,9 @@ func (d *daemon) get(req *http.Request) (any, error) {
 		}
 		return nil, &NotFound{Kind: kind, Name: name}
 	}
+	if r.Phase == phaseDeleting { // what of it still stands is of no use: it has to be made anew
+		return nil, &NotFound{Kind: kind, Name: name}
+	}
 	return ctl.read(req.Context(), r, req.URL.Query().Get("secrets") == "true")
 }
 

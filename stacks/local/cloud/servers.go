@@ -131,7 +131,11 @@ func (d *daemon) putServer(act, waits context.Context, r *record, s Server) erro
 	if err != nil {
 		return err
 	}
-	return d.healthy(waits, h, target{addr: r.Hosts[s.Name], port: s.Port, path: s.Health, deadline: seconds(s.Deadline)})
+	if err := d.healthy(waits, h, target{addr: r.Hosts[s.Name], port: s.Port, path: s.Health, deadline: seconds(s.Deadline)}); err != nil {
+		return err
+	}
+	d.awaitTraffic(waits, s.Name)
+	return nil
 }
 
 // serverConfig is the content and service of a server's host.
