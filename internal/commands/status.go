@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"strings"
 
 	"github.com/spf13/cobra"
 
