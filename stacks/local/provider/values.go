@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -86,7 +87,9 @@ func toJSON(m resource.PropertyMap, into any) error {
 	if err != nil {
 		return fmt.Errorf("encode properties: %w", err)
 	}
-	if err := json.Unmarshal(raw, into); err != nil {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("properties do not fit %T: %w", into, err)
 	}
 	return nil
