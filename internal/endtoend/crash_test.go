@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -170,4 +172,33 @@ func TestDataIsNotLostUnasked(t *testing.T) {
 	}
 	b.must(0, "up", "--yes", "--accept-irreversible")
 	b.must(0, "verify")
+}
+
+// TestLostEntryIsOpenedAgain lets another program take the entry's port while the daemon is down: the next up must mend that.
+func TestLostEntryIsOpenedAgain(t *testing.T) {
+	b := newSmallBench(t)
+	b.must(0, "up", "--yes")
+	url := strings.TrimSpace(b.must(0, "open").stdout)
+	killHard(t, b.daemonPID())
+	var thief net.Listener
+	for range 100 { // until the killed daemon's socket is gone
+		var err error
+		if thief, err = net.Listen("tcp", strings.TrimPrefix(url, "http://")); err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if thief == nil {
+		t.Fatal("the port stays taken")
+	}
+	b.must(0, "status") // starts a daemon, which finds the port taken
+	thief.Close()
+	b.must(5, "plan")
+	b.must(0, "up", "--yes")
+	answer, err := http.Get(strings.TrimSpace(b.must(0, "open").stdout) + "/health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	b.must(0, "plan")
 }

@@ -151,9 +151,12 @@ func withoutEpoch(version string) string {
 	return version
 }
 
+// serviceGroup is the control group in which the local target's supervisor keeps what a server runs.
+const serviceGroup = "service-main"
+
 // processTask asks for the process that serves the port, or runs the command where there is no port.
 func processTask(c architecture.Component, b *facts.Built, key string) probe.Task {
-	p := &probe.Process{Port: c.Server.Runs.Port, Command: c.Server.Runs.Command, Key: key}
+	p := &probe.Process{Port: c.Server.Runs.Port, Command: c.Server.Runs.Command, Group: serviceGroup, Key: key}
 	if b != nil && len(b.Wanted.Command) > 0 {
 		p.Command = b.Wanted.Command // with its references resolved
 	}

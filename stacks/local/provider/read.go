@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/pkg/v3/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"surety/stacks/local"
 	"surety/stacks/local/cloud"
 )
 
@@ -44,6 +45,9 @@ func (p *Provider) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadR
 	}
 	inputs, sound := k.readInputs(r.Inputs, answer)
 	outputs := k.outputsOf(inputs, answer)
+	if k.token == local.TypeBalancer && empty(bare(answer["entry"])) {
+		sound = false // its entry was lost, say to another program on its port: asking again opens one
+	}
 	if v, given := r.State[settled]; !sound || given && bare(v).IsBool() && !bare(v).BoolValue() {
 		outputs[settled] = resource.NewBoolProperty(false)
 	}

@@ -168,3 +168,19 @@ func TestSameCommand(t *testing.T) {
 		}
 	}
 }
+
+// A start script that execs its server leaves nothing of its command; the control group that its supervisor keeps it in tells.
+func TestGroupOfAProcess(t *testing.T) {
+	proc := t.TempDir()
+	if err := os.Mkdir(filepath.Join(proc, "42"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(proc, "42", "cgroup"), []byte("8:pids:/surety/web-0-1f/service-main\n0::/\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for group, want := range map[string]bool{"service-main": true, "main": false, "service-sshd": false} {
+		if inGroup(proc, 42, group) != want || inGroup(proc, 43, group) {
+			t.Errorf("%s: want %v, and nothing of a process that is not there", group, want)
+		}
+	}
+}

@@ -75,6 +75,9 @@ func hexAddress(s string) (string, int, error) {
 type Process struct {
 	Port    int      `json:"port,omitempty"`
 	Command []string `json:"command,omitempty"`
+	// Group is the last part of the control group in which a supervisor keeps the processes of the declared command, whatever they
+	// exec; empty where there is none.
+	Group string `json:"group,omitempty"`
 	// Key is a random key of this run; Env maps each name to Digest(Key, value).
 	Key string            `json:"key,omitempty"`
 	Env map[string]string `json:"env,omitempty"`
@@ -85,7 +88,7 @@ type ProcessSeen struct {
 	Found   bool   `json:"found"`
 	Program string `json:"program,omitempty"` // base name of its executable
 	SHA256  string `json:"sha256,omitempty"`  // of the executable that runs, even if its file was replaced since
-	// Runs says that it, or a process it descends from, was started with the declared command.
+	// Runs says that it, or a process it descends from, was started with the declared command, or is kept in the command's control group.
 	Runs bool `json:"runs"`
 	// Missing and Different name declared variables that it does not have, or has with another value.
 	Missing   []string `json:"missing,omitempty"`
@@ -113,6 +116,7 @@ func (p *Process) do(proc string) (*ProcessSeen, error) {
 		seen.SHA256 = file.SHA256
 	}
 	// A worker may have overwritten its arguments and environment (setproctitle), so its ancestors count as well.
+	seen.Runs = p.Group != "" && inGroup(proc, pid, p.Group) // a start script that execs its server leaves no trace of its command
 	found := map[string]bool{}
 	present := map[string]bool{}
 	for depth := 0; pid > 1 && depth < 16; depth++ {
@@ -192,6 +196,20 @@ func arguments(proc string, pid int, file string) []string {
 		return nil
 	}
 	return strings.Split(string(bytes.TrimRight(data, "\x00")), "\x00")
+}
+
+// inGroup tells whether a process is in a control group of that name, in any hierarchy (man 7 cgroups, /proc/PID/cgroup).
+func inGroup(proc string, pid int, name string) bool {
+	data, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "cgroup"))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(data)) {
+		if strings.HasSuffix(strings.TrimSpace(line), "/"+name) {
+			return true
+		}
+	}
+	return false
 }
 
 func parent(proc string, pid int) int {
