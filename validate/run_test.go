@@ -30,7 +30,7 @@ func TestWhatGoesWrongIsUnproven(t *testing.T) {
 		reason string
 	}{
 		{"a panic", t.Context(), func(context.Context) Result { panic("index out of range") }, "the check panicked: index out of range"},
-		{"a nil map", t.Context(), func(context.Context) Result { var m map[string]int; m["x"] = 1; return Result{State: Pass} }, "panicked: assignment to entry in nil map"},
+		{"a nil map", t.Context(), func(context.Context) Result { var m map[string]int; m["x"] = 1; return Result{State: Pass} }, "panicked: assignment to entry in nil map"}, //nolint:staticcheck // the panic is what is tested
 		{"the end of its goroutine", t.Context(), func(context.Context) Result { runtime.Goexit(); return Result{State: Pass} }, "ended without a verdict"},
 		{"a verdict that is none", t.Context(), func(context.Context) Result { return Result{State: "fine", Summary: "all good"} }, `no verdict ("fine"): all good`},
 		{"no verdict", t.Context(), func(context.Context) Result { return Result{} }, "no verdict"},

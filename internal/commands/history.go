@@ -182,7 +182,7 @@ the last kept release before the one that serves. It becomes a new release; when
 		if err != nil {
 			return err
 		}
-		defer unlock()
+		defer func() { _ = unlock() }() // the kernel ends the lock with this process anyhow
 		if !a.yes() && a.json() {
 			return wrong("--json asks nobody; say that you agree with --yes")
 		}

@@ -31,7 +31,7 @@ Exit 0 when nothing is to do, 2 when changes are pending, 5 when what stands dif
 	}
 	noRefresh := c.Flags().Bool("no-refresh", false, "do not look for changes made behind our back")
 	graph := c.Flags().String("graph", "", "plan a Graph from a JSON file instead of a spec")
-	c.Flags().MarkHidden("graph") // for measuring the engine
+	_ = c.Flags().MarkHidden("graph") // for measuring the engine
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *graph != "" {
 			return a.planGraph(c.Context(), *graph)

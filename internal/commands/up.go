@@ -35,7 +35,7 @@ Exit 0 when kept, 3 when a requirement is breached and there was no previous rel
 	c.Flags().BoolP("yes", "y", false, "do not ask")
 	irreversible := c.Flags().Bool("accept-irreversible", false, "agree to steps that nothing can undo: deleting or replacing what holds data")
 	graph := c.Flags().String("graph", "", "build a Graph from a JSON file instead of a spec, without verification")
-	c.Flags().MarkHidden("graph") // for measuring the engine
+	_ = c.Flags().MarkHidden("graph") // for measuring the engine
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *graph != "" {
 			return a.upGraph(c.Context(), *graph)
@@ -57,7 +57,7 @@ func (a *app) up(ctx context.Context, irreversible bool) error {
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { _ = unlock() }() // the kernel ends the lock with this process anyhow
 	if !a.yes() && a.json() {
 		return wrong("--json asks nobody; say that you agree with --yes")
 	}
@@ -240,7 +240,7 @@ func (a *app) upGraph(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { _ = unlock() }() // the kernel ends the lock with this process anyhow
 	done, err := env.engine.Up(ctx, g, engine.Options{}, func(engine.Event) {})
 	if err != nil {
 		return err

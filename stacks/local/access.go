@@ -104,9 +104,9 @@ func Tunnel(ctx context.Context, dir, address string, in io.Reader, out io.Write
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	go func() {
-		io.Copy(conn, in)
+		_, _ = io.Copy(conn, in) // a broken connection shows in what comes back
 		if half, ok := conn.(interface{ CloseWrite() error }); ok {
-			half.CloseWrite() // what is on its way back must still arrive
+			_ = half.CloseWrite() // what is on its way back must still arrive
 		}
 	}()
 	_, err = io.Copy(out, conn)

@@ -327,7 +327,7 @@ func (e *entry) splice(in *net.TCPConn) {
 	conn, err := dial(ctx)
 	cancel()
 	if err != nil {
-		in.SetLinger(0)
+		_ = in.SetLinger(0)
 		return
 	}
 	defer conn.Close()
@@ -338,11 +338,11 @@ func (e *entry) splice(in *net.TCPConn) {
 	var wg sync.WaitGroup
 	pass := func(to, from *net.TCPConn) {
 		if _, err := io.Copy(to, from); err != nil { // one side broke: so must the other
-			to.SetLinger(0)
+			_ = to.SetLinger(0)
 			to.Close()
 			return
 		}
-		to.CloseWrite()
+		_ = to.CloseWrite()
 	}
 	wg.Go(func() { pass(out, in) })
 	pass(in, out)

@@ -86,7 +86,7 @@ func (w *world) driftRuleAdded() {
 // find looks a host up as the daemon does.
 func (w *world) find(name string) *host.Host {
 	w.t.Helper()
-	h, err := w.Client.Host(name)
+	h, err := w.Host(name)
 	if err != nil {
 		w.t.Fatal(err)
 	}

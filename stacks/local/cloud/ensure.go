@@ -104,7 +104,7 @@ func spawn(cfg Config) (<-chan struct{}, error) {
 		return nil, fmt.Errorf("start daemon: %w", err)
 	}
 	exited := make(chan struct{})
-	go func() { cmd.Wait(); close(exited) }() // reaps it if it ends before us; it does not end with us
+	go func() { _ = cmd.Wait(); close(exited) }() // reaps it if it ends before us; it does not end with us
 	return exited, nil
 }
 

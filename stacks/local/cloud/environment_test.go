@@ -197,7 +197,7 @@ func (w *world) services() map[string]string {
 	}
 	out := map[string]string{}
 	for _, h := range hosts {
-		one, err := w.Client.Host(h.Name)
+		one, err := w.Host(h.Name)
 		if err != nil {
 			w.t.Fatal(err)
 		}

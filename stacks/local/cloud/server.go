@@ -57,7 +57,9 @@ func (d *daemon) answer(w http.ResponseWriter, r *http.Request, f func(*http.Req
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(value)
+	if err := json.NewEncoder(w).Encode(value); err != nil {
+		d.cfg.Log.Warn("answer not sent", "path", r.URL.Path, "error", err)
+	}
 }
 
 // controller makes, reads and removes the resources of one kind.

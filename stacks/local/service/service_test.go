@@ -53,7 +53,8 @@ func TestLoad(t *testing.T) {
 }
 
 func TestDigestTellsContentsApart(t *testing.T) {
-	if Digest(config{"a", 80}) != Digest(config{"a", 80}) || Digest(config{"a", 80}) == Digest(config{"a", 81}) {
+	one, again, other := Digest(config{"a", 80}), Digest(config{"a", 80}), Digest(config{"a", 81})
+	if one != again || one == other {
 		t.Error("equal contents must have one digest, others another")
 	}
 }
