@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"surety/internal/terminal"
+	"surety/stacks/engine"
 	"surety/stacks/releases"
 )
 
@@ -37,14 +38,22 @@ was built and measured, unless --purge removes them too. Running it again after 
 		if err != nil {
 			return err
 		}
-		defer unlock()
+		defer func() { _ = unlock() }() // the kernel ends the lock with this process anyhow
 		state, err := env.engine.State()
-		if err != nil {
+		lost := errors.Is(err, engine.ErrDamaged)
+		if err != nil && !lost {
 			return err
 		}
+		if lost {
+			state = &engine.State{}
+		}
 		s := a.screen()
-		if len(state.Resources) > 0 && !a.yes() {
-			s.Line("%s of %s will be removed, with all data in them", terminal.Count(len(state.Resources), "resource"), env.name)
+		if (len(state.Resources) > 0 || lost) && !a.yes() {
+			what := terminal.Count(len(state.Resources), "resource")
+			if lost {
+				what = "everything"
+			}
+			s.Line("%s of %s will be removed, with all data in it", what, env.name)
 			if err := a.confirm(c.Context(), "Remove them?"); err != nil {
 				return err
 			}
@@ -52,8 +61,14 @@ was built and measured, unless --purge removes them too. Running it again after 
 		started := time.Now()
 		runner := a.runner(env)
 		progress := s.Progress("removing")
-		runner.Events = progress.Event
-		changes, err := runner.Destroy(c.Context())
+		var changes engine.Outcome
+		if !lost {
+			changes, err = env.engine.Destroy(c.Context(), progress.Event)
+		}
+		if lost || errors.Is(err, engine.ErrWrongPassphrase) { // the control plane knows by itself what stands
+			s.Line("the state cannot be read (%v): removing what the local cloud says is there", err)
+			err = nil
+		}
 		progress.Done()
 		if changes.Cancelled || c.Context().Err() != nil {
 			return fault("interrupted; continue with: surety destroy%s", a.fileFlag())
@@ -66,6 +81,9 @@ was built and measured, unless --purge removes them too. Running it again after 
 		}
 		if err := env.target.Clean(c.Context()); err != nil {
 			return fmt.Errorf("clean up: %w", err)
+		}
+		if err := runner.Removed(started, changes); err != nil && !errors.Is(err, releases.ErrTampered) {
+			return err
 		}
 		kept, err := env.forget(*purge)
 		if err != nil {

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+
+	"surety/stacks/engine"
+	"surety/stacks/releases"
 )
 
 // Code is a process exit code. Scripts depend on them: they never change meaning.
@@ -63,6 +67,29 @@ func wrong(format string, args ...any) error {
 	return &exit{code: Usage, cause: fmt.Errorf(format, args...)}
 }
 
+// wayOut adds what to do to errors that leave a person with nowhere to go.
+func wayOut(err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, engine.ErrWrongPassphrase):
+		hint = "it was read from .surety/NAME/passphrase"
+		for _, name := range []string{"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} {
+			if _, set := os.LookupEnv(name); set {
+				hint = "it was taken from " + name + "; unset that to use .surety/NAME/passphrase, or set it to what it was when the environment was made"
+			}
+		}
+		hint += "\nsurety destroy needs no passphrase"
+	case errors.Is(err, engine.ErrDamaged):
+		hint = "the state before the last command is beside it, in a file of the same name that ends in .bak: put that in its place and run surety up,\nor remove everything with surety destroy, which needs no state"
+	case errors.Is(err, releases.ErrTampered):
+		hint = "put the records back as they were, from a backup; or move the folder of records away, and history begins anew"
+	}
+	if hint == "" {
+		return err
+	}
+	return &exit{code: codeOf(err), cause: fmt.Errorf("%w\n%s", err, hint)}
+}
+
 // codeOf gives the exit code of a command's error.
 func codeOf(err error) Code {
 	var e *exit
@@ -82,7 +109,7 @@ func explain(w io.Writer, err error, asJSON bool) {
 		return
 	}
 	if asJSON {
-		json.NewEncoder(w).Encode(map[string]any{"exit": codeOf(err), "error": err.Error()})
+		_ = json.NewEncoder(w).Encode(map[string]any{"exit": codeOf(err), "error": err.Error()})
 		return
 	}
 	fmt.Fprintf(w, "surety: %v\n", err)

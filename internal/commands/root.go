@@ -43,7 +43,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	err := wayOut(root.ExecuteContext(ctx))
 	if err != nil {
 		explain(stderr, err, a.json() || slices.Contains(args, "--json")) // a line that was not understood has no settings yet
 	}

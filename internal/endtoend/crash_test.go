@@ -202,3 +202,26 @@ func TestLostEntryIsOpenedAgain(t *testing.T) {
 	answer.Body.Close()
 	b.must(0, "plan")
 }
+
+// TestDestroyNeedsNoState removes an environment whose state was cut off, and one whose passphrase is not known.
+func TestDestroyNeedsNoState(t *testing.T) {
+	b := newSmallBench(t)
+	b.must(0, "up", "--yes")
+	state := filepath.Join(b.state(), "state", ".pulumi", "stacks", "small", "local.json")
+	if err := os.Truncate(state, 100); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.must(1, "plan"); !strings.Contains(r.stderr, ".bak") {
+		t.Errorf("plan says %q", r.stderr)
+	}
+	b.must(0, "destroy", "--yes", "--purge")
+	b.noTrace()
+
+	b.must(0, "up", "--yes")
+	t.Setenv("PULUMI_CONFIG_PASSPHRASE", "another")
+	if r := b.must(1, "plan"); !strings.Contains(r.stderr, "PULUMI_CONFIG_PASSPHRASE") {
+		t.Errorf("plan says %q", r.stderr)
+	}
+	b.must(0, "destroy", "--yes", "--purge")
+	b.noTrace()
+}

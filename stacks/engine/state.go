@@ -50,6 +50,9 @@ func (e *Engine) load() (*loaded, error) {
 		"To keep the checkpoint, remove the journal; to keep the run's steps, put the earlier checkpoint back", err, e.paths.checkpoint, e.paths.journal)
 }
 
+// ErrDamaged says that the state file is not one: it was cut off or overwritten.
+var ErrDamaged = errors.New("the file is damaged")
+
 var errMismatch = errors.New("the journal of an interrupted run does not belong to the checkpoint")
 
 func (e *Engine) loadOnce() (*loaded, error) {
@@ -64,7 +67,7 @@ func (e *Engine) loadOnce() (*loaded, error) {
 		l.digest = digest(raw)
 		checkpoint, version, features, err := stack.UnmarshalVersionedCheckpointToLatestCheckpoint(encoding.JSON, raw)
 		if err != nil {
-			return nil, fmt.Errorf("read the state %q: %w", e.paths.checkpoint, err)
+			return nil, fmt.Errorf("read the state %q: %w: %w", e.paths.checkpoint, ErrDamaged, err)
 		}
 		if checkpoint.Latest != nil {
 			l.deployment, l.version, l.features = checkpoint.Latest, version, features

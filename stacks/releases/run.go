@@ -156,18 +156,13 @@ func (r *Runner) verify(ctx context.Context, c Candidate) (Verdict, error) {
 	return r.Verify(ctx, c, d)
 }
 
-// Destroy removes the environment and records that it was removed. The engine's lock must be held.
-func (r *Runner) Destroy(ctx context.Context) (engine.Outcome, error) {
-	started := r.Now()
-	changes, err := r.Engine.Destroy(ctx, r.Events)
-	if err != nil || len(changes.Failed) > 0 || changes.Cancelled {
-		return changes, err
-	}
+// Removed records that the environment is gone, where anything was recorded of it.
+func (r *Runner) Removed(started time.Time, changes engine.Outcome) error {
 	records, err := r.Store.All()
 	if err != nil || len(records) == 0 {
-		return changes, err
+		return err
 	}
-	return changes, r.Store.Append(&Record{Made: started, Took: r.Now().Sub(started), Cause: "destroy", By: r.By, Tool: r.Tool,
+	return r.Store.Append(&Record{Made: started, Took: r.Now().Sub(started), Cause: "destroy", By: r.By, Tool: r.Tool,
 		State: Destroyed, File: records[len(records)-1].File, Changes: changes})
 }
 
