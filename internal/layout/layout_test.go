@@ -38,6 +38,7 @@ var rooms = map[string][]string{
 	"validate/verify":                     {"blueprints", "blueprints/architecture", "stacks", "validate", "validate/verify/probe", "validate/verify/facts"},
 	"validate/verify/probe":               {},
 	"validate/verify/facts":               {"blueprints", "blueprints/architecture", "stacks", "validate/verify/probe"},
+	"benchmarks/consistency":              {},
 	"internal/documents":                  {"blueprints"},
 	"internal/terminal":                   {"blueprints", "blueprints/architecture", "stacks", "stacks/engine", "stacks/releases", "validate"},
 	"internal/commands":                   {"*"},
