@@ -189,6 +189,27 @@ func TestRankBound(t *testing.T) {
 	}
 }
 
+// As many differences lie below the interval as above it, and as many as the rank bound says.
+func TestShiftCutsAtTheRankBound(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	old, new := draw(9, r.Float64), draw(11, r.Float64)
+	i := shift(old, new, 0.05)
+	k, confidence := rankBound(9, 11, 0.05)
+	below, above := 0, 0
+	for _, o := range old {
+		for _, n := range new {
+			if n-o < i.Low {
+				below++
+			} else if n-o > i.High {
+				above++
+			}
+		}
+	}
+	if below != k-1 || above != k-1 || i.Confidence != confidence || confidence < 0.95 {
+		t.Errorf("%d below and %d above at %v, want %d each at %v", below, above, i.Confidence, k-1, confidence)
+	}
+}
+
 // Holm's own kind of example: 0.01, 0.04, 0.03 and 0.005 become 0.03, 0.06, 0.06 and 0.02.
 func TestHolm(t *testing.T) {
 	got, want := holm([]float64{0.01, 0.04, 0.03, 0.005}), []float64{0.03, 0.06, 0.06, 0.02}

@@ -24,12 +24,11 @@ func TestOrderInterleaves(t *testing.T) {
 	if len(turns) != 18 {
 		t.Fatalf("%d turns", len(turns))
 	}
-	firsts, count := map[string]int{}, map[string]int{}
+	firsts, follows := map[string]int{}, map[string]bool{}
 	for i := 0; i < len(turns); i += 3 {
 		seen := map[string]bool{}
 		for _, turn := range turns[i : i+3] {
 			seen[turn.Quantity.Name] = true
-			count[turn.Quantity.Name]++
 			if turn.Round != i/3-1 {
 				t.Errorf("turn %d is of round %d", i, turn.Round)
 			}
@@ -38,6 +37,12 @@ func TestOrderInterleaves(t *testing.T) {
 			t.Errorf("round %d measures %v", i/3-1, seen)
 		}
 		firsts[turns[i].Quantity.Name]++
+		for j := i + 1; j < i+3; j++ {
+			follows[turns[j-1].Quantity.Name+turns[j].Quantity.Name] = true
+		}
+	}
+	if len(follows) != 6 {
+		t.Errorf("only these follow each other: %v; every quantity should follow every other now and then", follows)
 	}
 	for _, n := range []string{"a", "b", "c"} {
 		if firsts[n] != 2 {
