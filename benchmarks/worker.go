@@ -16,8 +16,8 @@ type worker struct {
 
 	// since is when the operation under way started, as offset + 1, 0 when there is none, and expired when the watch ended it.
 	since  atomic.Int64
-	mu     sync.Mutex // held while the context is ended or replaced
-	ctx    context.Context
+	mu     sync.Mutex      // held while the context is ended or replaced
+	ctx    context.Context // ends with the run at the latest
 	cancel context.CancelFunc
 }
 
@@ -26,7 +26,6 @@ const expired = -1
 func (w *worker) work() {
 	defer w.group.Done()
 	defer w.alarm.close()
-	defer func() { w.cancel() }()
 	if w.closed { // all together, at the start
 		if err := w.alarm.until(0); err != nil && !w.halted() {
 			w.fail(err)
