@@ -115,16 +115,22 @@ func (b *bucket) List(ctx context.Context) (map[string]string, error) {
 	return found, ctx.Err()
 }
 
-// remove deletes everything below the prefix.
+// remove deletes everything below the prefix, in a few tries.
 func (b *bucket) remove() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	found, err := b.List(ctx)
-	for key := range found {
-		err = errors.Join(err, b.Delete(ctx, key))
+	var err error
+	for range 4 {
+		var found map[string]string
+		if found, err = b.List(ctx); err == nil && len(found) == 0 {
+			return nil
+		}
+		for key := range found {
+			err = errors.Join(err, b.Delete(ctx, key))
+		}
 	}
 	if err != nil {
-		return fmt.Errorf("objects below %s are left: %w", b.prefix, err)
+		return fmt.Errorf("objects below %s may be left: %w", b.prefix, err)
 	}
 	return nil
 }

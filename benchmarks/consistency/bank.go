@@ -1,0 +1,197 @@
+package consistency
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// opening is what each account begins with.
+const opening = 100
+
+// move is one committed transfer.
+type move struct {
+	client       int
+	from, to     side
+	amount       int64
+	called, done time.Duration
+}
+
+// side is what a transfer read of one account. Each transfer that changes an account raises its version by one.
+type side struct {
+	account int
+	balance int64
+	version int64
+}
+
+// snapshot is what one reading transaction saw of all accounts.
+type snapshot struct {
+	client       int
+	balances     []int64
+	sum          int64
+	called, done time.Duration
+}
+
+// ledger is what the bank's clients did.
+type ledger struct {
+	start     time.Time
+	mu        sync.Mutex
+	moves     []move
+	snapshots []snapshot
+	refused   int
+	unknown   int
+	lastError error
+}
+
+// Bank checks that concurrent transfers between the rows of a table keep their sum: transactions read two balances and write both
+// back, and others read all of them one by one in one snapshot. It breaks where isolation is weaker than "repeatable read", where a
+// transaction is done by half, and where an update is lost. The error says why nothing could be measured.
+func Bank(ctx context.Context, c Config) (Result, error) {
+	c, err := c.complete()
+	if err == nil && c.Database == nil {
+		err = errors.New("no database is given")
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("bank: %w", err)
+	}
+	if c.Keys < 2 {
+		return Result{}, errors.New("bank: a transfer needs two keys")
+	}
+	began, table := time.Now(), unique("_")
+	write, read, err := c.Database.options()
+	if read.IsoLevel == pgx.ReadCommitted {
+		read.IsoLevel = pgx.RepeatableRead // a snapshot of several statements
+	}
+	if err == nil {
+		err = c.Database.setUp(ctx, c.Timeout, "CREATE TABLE "+table+" (id int PRIMARY KEY, balance bigint NOT NULL, version bigint NOT NULL)",
+			fmt.Sprintf("INSERT INTO %s SELECT i, %d, 0 FROM generate_series(0, %d) AS i", table, opening, c.Keys-1))
+	}
+	if err == nil {
+		err = c.Database.awaitTable(ctx, table, c.Keys, c.Settle)
+	}
+	if err != nil {
+		return Result{}, errors.Join(fmt.Errorf("bank: %w", err), c.Database.drop(table))
+	}
+	l := &ledger{start: time.Now()}
+	var all, readers sync.WaitGroup
+	working, stop := context.WithCancel(ctx)
+	for i := range max(c.Clients/3, 1) {
+		readers.Go(func() { l.watch(working, c, read, table, c.Clients+i) })
+	}
+	for i := range c.Clients {
+		all.Go(func() { l.transfers(ctx, c, write, table, i) })
+	}
+	all.Wait()
+	stop()
+	readers.Wait()
+	// The last look is at the primary: what stands there in the end must add up too.
+	s := &session{url: c.Database.URL}
+	defer s.Close()
+	l.look(ctx, c, s, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, table, -1)
+	left := c.Database.drop(table)
+	if err := ctx.Err(); err != nil {
+		return Result{}, errors.Join(fmt.Errorf("bank: %w", err), left)
+	}
+	return result(c.Seed, began, withLeft(l.judge(c), left)), nil
+}
+
+func (l *ledger) failed(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lastError = err
+	if errors.Is(err, ErrRefused) {
+		l.refused++
+	} else {
+		l.unknown++
+	}
+}
+
+// transfers is what one client of the bank does.
+func (l *ledger) transfers(ctx context.Context, c Config, o pgx.TxOptions, table string, id int) {
+	s := &session{url: c.Database.URL}
+	defer s.Close()
+	r := rand.New(rand.NewPCG(c.Seed, uint64(id)))
+	for range c.Operations {
+		if ctx.Err() != nil || time.Since(l.start) > c.Limit {
+			return
+		}
+		p := r.Perm(c.Keys)
+		m := move{client: id, from: side{account: p[0]}, to: side{account: p[1]}, amount: 1 + r.Int64N(20), called: time.Since(l.start)}
+		moved := false
+		within, cancel := context.WithTimeout(ctx, c.Timeout)
+		err := s.transact(within, o, func(tx pgx.Tx) error {
+			for _, a := range []*side{&m.from, &m.to} {
+				if err := tx.QueryRow(within, "SELECT balance, version FROM "+table+" WHERE id = $1", a.account).Scan(&a.balance, &a.version); err != nil {
+					return err
+				}
+			}
+			if moved = m.from.balance >= m.amount; !moved {
+				return errAbandon
+			}
+			for _, a := range []struct {
+				side
+				balance int64
+			}{{m.from, m.from.balance - m.amount}, {m.to, m.to.balance + m.amount}} {
+				if _, err := tx.Exec(within, "UPDATE "+table+" SET balance = $2, version = $3 WHERE id = $1", a.account, a.balance, a.version+1); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		cancel()
+		m.done = time.Since(l.start)
+		if err != nil {
+			l.failed(err)
+			pause(ctx, time.Duration(r.IntN(3000))*time.Microsecond)
+			continue
+		}
+		if moved {
+			l.mu.Lock()
+			l.moves = append(l.moves, m)
+			l.mu.Unlock()
+		}
+	}
+}
+
+// watch reads snapshots until ctx ends.
+func (l *ledger) watch(ctx context.Context, c Config, o pgx.TxOptions, table string, id int) {
+	s := &session{url: c.Database.ReadURL}
+	defer s.Close()
+	for ctx.Err() == nil && time.Since(l.start) < c.Limit {
+		l.look(ctx, c, s, o, table, id)
+		pause(ctx, 2*time.Millisecond)
+	}
+}
+
+// look reads all accounts one by one in one transaction.
+func (l *ledger) look(ctx context.Context, c Config, s *session, o pgx.TxOptions, table string, id int) {
+	shot := snapshot{client: id, balances: make([]int64, c.Keys), called: time.Since(l.start)}
+	within, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	err := s.transact(within, o, func(tx pgx.Tx) error {
+		for i := range shot.balances {
+			if err := tx.QueryRow(within, "SELECT balance FROM "+table+" WHERE id = $1", i).Scan(&shot.balances[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	shot.done = time.Since(l.start)
+	if err != nil {
+		if ctx.Err() == nil {
+			l.failed(err)
+		}
+		return
+	}
+	for _, b := range shot.balances {
+		shot.sum += b
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.snapshots = append(l.snapshots, shot)
+}
