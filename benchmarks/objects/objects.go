@@ -46,7 +46,8 @@ type Options struct {
 	Mix    Mix
 	Sizes  []Size // none: 64 KiB
 	Keys   int    // objects that are read and looked at, the same for all workers; 0 is 256
-	// Checksum is one that the client computes and the store verifies for each put, as "CRC32C" or "SHA256". "" is the client's own way.
+	// Checksum is one that is sent with each put in one request and that the store verifies, as "CRC32C" or "SHA256"; "" is none. It goes into a
+	// header: minio-go's way of sending it behind the body does not get through to every store over plain HTTP.
 	Checksum  string
 	Transport http.RoundTripper // nil: one with a connection for each worker
 	Seed      uint64            // of content and choices
@@ -56,9 +57,10 @@ type Options struct {
 type Driver struct {
 	o        Options
 	client   *minio.Client
+	summing  *minio.Client // for puts with a checksum: it alone lets that header through
 	own      *http.Transport
 	content  *content
-	put      minio.PutObjectOptions
+	checksum minio.ChecksumType
 	workers  []worker
 	sum, all int // of the weights of operations and of sizes
 }
@@ -97,7 +99,7 @@ func Open(ctx context.Context, o Options, workers int) (*Driver, error) {
 	}
 	if o.Checksum != "" {
 		known := false
-		if d.put.Checksum, known = checksums[o.Checksum]; !known {
+		if d.checksum, known = checksums[o.Checksum]; !known {
 			return nil, fmt.Errorf("objects: the checksum %q is none of CRC32, CRC32C, CRC64NVME, SHA1 and SHA256", o.Checksum)
 		}
 	}
@@ -119,10 +121,13 @@ func Open(ctx context.Context, o Options, workers int) (*Driver, error) {
 		t.MaxIdleConnsPerHost, t.MaxIdleConns = workers, workers
 		d.own, o.Transport = t, t
 	}
-	var err error
-	d.client, err = minio.New(host, &minio.Options{Creds: credentials.NewStaticV4(o.AccessKey, o.SecretKey, ""), Secure: scheme == "https",
-		Region: o.Region, BucketLookup: minio.BucketLookupPath, Transport: o.Transport, MaxRetries: 1, TrailingHeaders: o.Checksum != ""})
-	if err != nil {
+	conf := minio.Options{Creds: credentials.NewStaticV4(o.AccessKey, o.SecretKey, ""), Secure: scheme == "https", Region: o.Region,
+		BucketLookup: minio.BucketLookupPath, Transport: o.Transport, MaxRetries: 1}
+	var err1, err2 error
+	d.client, err1 = minio.New(host, &conf)
+	conf.TrailingHeaders = true
+	d.summing, err2 = minio.New(host, &conf)
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, fmt.Errorf("objects: %w", err)
 	}
 	found, err := d.client.BucketExists(ctx, o.Bucket)

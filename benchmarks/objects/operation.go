@@ -2,8 +2,10 @@ package objects
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/minio/minio-go/v7"
 
@@ -80,12 +82,19 @@ func (d *Driver) read(ctx context.Context, w *worker, key string) (int64, error)
 
 // write puts an object. In one request up to 64 MiB, in parts beyond, which the client sends one after the other.
 func (d *Driver) write(ctx context.Context, key string) error {
-	o, size := d.put, d.size(key)
-	o.DisableMultipart, o.PartSize, o.NumThreads = size <= onePart, onePart, 1
-	if o.DisableMultipart {
-		o.PartSize = 0
+	size := d.size(key)
+	client, o := d.client, minio.PutObjectOptions{PartSize: onePart, NumThreads: 1}
+	if size <= onePart {
+		o = minio.PutObjectOptions{DisableMultipart: true}
+		if d.checksum.IsSet() {
+			h := d.checksum.Hasher()
+			if _, err := io.Copy(h, d.content.reader(key, size)); err != nil {
+				return err
+			}
+			client, o.UserMetadata = d.summing, map[string]string{d.checksum.Key(): base64.StdEncoding.EncodeToString(h.Sum(nil))}
+		}
 	}
-	_, err := d.client.PutObject(ctx, d.o.Bucket, key, d.content.reader(key, size), size, o)
+	_, err := client.PutObject(ctx, d.o.Bucket, key, d.content.reader(key, size), size, o)
 	return err
 }
 

@@ -43,6 +43,7 @@ var rooms = map[string][]string{
 	"benchmarks":                          {},
 	"benchmarks/machine":                  {"benchmarks"},
 	"benchmarks/objects":                  {"benchmarks"},
+	"benchmarks/peers":                    {"*"},
 	"benchmarks/redis":                    {"benchmarks"},
 	"benchmarks/sql":                      {"benchmarks"},
 	"internal/documents":                  {"blueprints", "validate"},
