@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	drainEvery = 5 * time.Millisecond
+	drainEvery = 10 * time.Millisecond
 	liveEvery  = 250 * time.Millisecond
 	batchLimit = 1 << 17 // samples that may wait for the sink; then workers wait
 )

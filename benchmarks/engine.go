@@ -47,7 +47,7 @@ func (e *engine) now() time.Duration { return time.Since(e.start) }
 func (e *engine) halted() bool { return e.end.Load() != math.MaxInt64 }
 
 // Run loads a target by the plan and gives each finished operation to sink, from one goroutine and in order of end (but for an
-// operation whose worker was kept from the processor for more than 5 ms when it ended). It returns when all operations are over.
+// operation whose worker was kept from the processor for more than 10 ms when it ended). It returns when all operations are over.
 //
 // An operation still due when the schedule ends is started as soon as a worker is free, for at most Plan.Timeout; what is left then
 // is given to sink as failed, with ClassNotStarted and the time that it had waited. When the context ends, operations are cut off,

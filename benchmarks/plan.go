@@ -14,7 +14,7 @@ type Plan struct {
 	Workers int
 	// WarmUp is the first part of the run that reports leave out: caches fill, connections open. Run only checks it.
 	WarmUp time.Duration
-	// Timeout ends an operation, to within 10 ms, and how long operations still due at the schedule's end may wait for a worker.
+	// Timeout ends an operation, some 10 ms late at most, and is how long operations still due at the schedule's end may wait for a worker.
 	// 0 means 30 s.
 	Timeout time.Duration
 	// Stop is asked about every 250 ms whether to end early, and why. May be nil.
