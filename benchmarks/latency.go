@@ -22,9 +22,22 @@ type Quantile struct {
 
 // Latency is a distribution of latencies, from the intended starts.
 type Latency struct {
-	Count                    int64
-	P50, P90, P95, P99, P999 Quantile
-	Mean, Min, Max           time.Duration
+	Count int64         `json:"count"`
+	P50   Quantile      `json:"p50"`
+	P90   Quantile      `json:"p90"`
+	P95   Quantile      `json:"p95"`
+	P99   Quantile      `json:"p99"`
+	P999  Quantile      `json:"p999"`
+	Mean  time.Duration `json:"mean"`
+	Min   time.Duration `json:"min"`
+	Max   time.Duration `json:"max"`
+	Bars  []Bar         `json:"bars"` // the histogram, ten bars to a power of ten, those between the first and the last that are empty too
+}
+
+// Bar counts latencies up to a bound and above that of the bar before.
+type Bar struct {
+	To    time.Duration `json:"to"`
+	Count int64         `json:"count"`
 }
 
 // maxBlocks is how many parts of a run are kept apart, to see how the tail varies over it.
@@ -76,7 +89,32 @@ func (d *distribution) result() Latency {
 	l.P50, l.P90, l.P95, l.P99, l.P999 = d.quantile(50), d.quantile(90), d.quantile(95), d.quantile(99), d.quantile(99.9)
 	l.Mean = time.Duration(d.all.Mean())
 	l.Min, l.Max = time.Duration(d.all.Min()), time.Duration(d.all.Max())
+	l.Bars = d.bars()
 	return l
+}
+
+func (d *distribution) bars() []Bar {
+	const perDecade = 10
+	bound := func(i int) time.Duration {
+		return time.Duration(math.Round(float64(leastTime) * math.Pow(10, float64(i)/perDecade)))
+	}
+	var bars []Bar
+	i := 0
+	for _, fine := range d.all.Distribution() {
+		if fine.Count == 0 {
+			continue
+		}
+		for time.Duration(fine.To) > bound(i) {
+			if i++; len(bars) > 0 {
+				bars = append(bars, Bar{To: bound(i)})
+			}
+		}
+		if len(bars) == 0 {
+			bars = append(bars, Bar{To: bound(i)})
+		}
+		bars[len(bars)-1].Count += fine.Count
+	}
+	return bars
 }
 
 func (d *distribution) quantile(percent float64) Quantile {

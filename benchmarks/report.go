@@ -20,21 +20,22 @@ type Report struct {
 
 // Result is what a Report found. Operations of the warm-up are in no figure.
 type Result struct {
-	From, To time.Duration // offsets between which it counts
-	Total    Group
-	ByOp     map[string]Group // by Sample.Op; of a run with one unnamed kind only "" is here
-	Series   []Second
+	From   time.Duration    `json:"from"` // offsets between which it counts
+	To     time.Duration    `json:"to"`
+	Total  Group            `json:"total"`
+	ByOp   map[string]Group `json:"byOp"` // by Sample.Op; of a run with one unnamed kind only "" is here
+	Series []Second         `json:"series"`
 }
 
 // Group sums up operations of a kind, failed ones too, whose latency is the time until they failed.
 type Group struct {
-	Count      int
-	Failed     int
-	Errors     map[string]int // by class
-	Bytes      int64
-	Rate       float64 // operations that went well, per second
-	Throughput float64 // bytes per second
-	Latency    Latency
+	Count      int            `json:"count"`
+	Failed     int            `json:"failed"`
+	Errors     map[string]int `json:"errors"` // by class
+	Bytes      int64          `json:"bytes"`
+	Rate       float64        `json:"rate"`       // operations that went well, per second
+	Throughput float64        `json:"throughput"` // bytes per second
+	Latency    Latency        `json:"latency"`
 }
 
 // ErrorRate is the share of operations that failed, 0 to 1.
@@ -47,10 +48,14 @@ func (g Group) ErrorRate() float64 {
 
 // Second is what ended within one second of the run.
 type Second struct {
-	At                 int // whole seconds since the run's start
-	Count, Failed      int
-	Bytes              int64
-	P50, P95, P99, Max time.Duration
+	At     int           `json:"at"` // whole seconds since the run's start
+	Count  int           `json:"count"`
+	Failed int           `json:"failed"`
+	Bytes  int64         `json:"bytes"`
+	P50    time.Duration `json:"p50"`
+	P95    time.Duration `json:"p95"`
+	P99    time.Duration `json:"p99"`
+	Max    time.Duration `json:"max"`
 }
 
 type group struct {

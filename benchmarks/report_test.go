@@ -49,6 +49,23 @@ func TestReport(t *testing.T) {
 	near(g.Latency.P50, 1500*time.Microsecond)
 	near(g.Latency.P95, 1950*time.Microsecond)
 	near(g.Latency.P99, 1990*time.Microsecond)
+	var counted int64
+	for i, bar := range g.Latency.Bars {
+		if counted += bar.Count; i > 0 && bar.To <= g.Latency.Bars[i-1].To {
+			t.Errorf("bars overlap: %+v", g.Latency.Bars)
+		}
+	}
+	// Even between 1 and 2 ms, in bars up to 1.259, 1.585, 1.995 and 2.512 ms.
+	want := []int64{2589, 3260, 4104, 47}
+	for i, bar := range g.Latency.Bars {
+		if i >= len(want) || bar.Count < want[i]-30 || bar.Count > want[i]+30 {
+			t.Errorf("bars %+v, want about %v", g.Latency.Bars, want)
+			break
+		}
+	}
+	if counted != 10000 {
+		t.Errorf("%d latencies in bars, want 10000", counted)
+	}
 	if len(result.Series) != 11 || result.Series[5].Count != 1000 {
 		t.Errorf("%d seconds: %+v", len(result.Series), result.Series)
 	}
