@@ -133,10 +133,14 @@ func (l *ledger) transfers(ctx context.Context, c Config, o pgx.TxOptions, table
 			if moved = m.from.balance >= m.amount; !moved {
 				return errAbandon
 			}
-			for _, a := range []struct {
+			after := []struct {
 				side
 				balance int64
-			}{{m.from, m.from.balance - m.amount}, {m.to, m.to.balance + m.amount}} {
+			}{{m.from, m.from.balance - m.amount}, {m.to, m.to.balance + m.amount}}
+			if m.from.account > m.to.account { // in one order for all, or they would wait for each other
+				after[0], after[1] = after[1], after[0]
+			}
+			for _, a := range after {
 				if _, err := tx.Exec(within, "UPDATE "+table+" SET balance = $2, version = $3 WHERE id = $1", a.account, a.balance, a.version+1); err != nil {
 					return err
 				}

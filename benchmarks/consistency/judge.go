@@ -50,7 +50,7 @@ func judge(c Config, rec *recorder, from int, settled time.Duration) Part {
 			found = append(found, a)
 		}
 	}
-	p.Figures = append(p.Figures, Figure{"agreed after the last write", settled.Seconds(), "s"},
+	p.Figures = append(p.Figures, Figure{"waited for agreement after the last write", settled.Seconds(), "s"},
 		Figure{"time to check", time.Since(began).Seconds(), "s"})
 	for _, a := range found[:min(len(found), maxAnomalies)] {
 		p.Anomalies = append(p.Anomalies, Anomaly{Text: a.Text(), History: a})

@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
 	sharedStore.stop()
+	if template.dir != "" {
+		_ = os.RemoveAll(template.dir)
+	}
 	os.Exit(code)
 }
 
