@@ -3,6 +3,7 @@ package documents
 import (
 	"time"
 
+	"surety/blueprints"
 	"surety/validate"
 )
 
@@ -64,9 +65,10 @@ type RequirementVerdict struct {
 	ID     string // path in the spec
 	Wanted string // as "≤ 150 ms"
 	State  validate.State
-	Figure *Figure // nil when nothing was measured
-	How    Text    // how it was measured, in a sentence
-	Why    Text    // why it is breached or unproven
+	Figure *Figure               // nil when nothing was measured
+	How    Text                  // how it was measured, in a sentence
+	Why    Text                  // why it is breached or unproven
+	Places []blueprints.Position // where it stands in the spec, for SARIF; may be empty
 }
 
 // LoadCurve is latency against rate, in the order of the offered rates.
@@ -134,14 +136,15 @@ type FigureRow struct {
 
 // ConsistencyVerdict is what concurrent histories showed.
 type ConsistencyVerdict struct {
-	Subject    string // as "buckets.media"
-	Property   Text   // as "linearizable register"
-	State      validate.State
-	Operations int
-	Clients    int
-	How        Text
-	Why        Text     // the finding, or why it is unproven
-	Anomaly    []string // a minimal history that shows a breach, one operation a line
+	Subject      string // as "buckets.media"
+	Property     Text   // as "linearizable register"
+	State        validate.State
+	Operations   int
+	Clients      int
+	How          Text
+	Why          Text     // the finding, or why it is unproven
+	Requirements []string // IDs it serves
+	Anomaly      []string // a minimal history that shows a breach, one operation a line
 }
 
 // BaselineComparison is this check against a stored one.
@@ -165,16 +168,18 @@ type BaselineChange struct {
 	P                 float64 // corrected for the number of quantities
 	OldRuns, NewRuns  int
 	State             validate.State
-	Why               Text // why it is breached or unproven, as "3 more runs needed"
-	Unmeasured        bool // the figures could not be compared; only Why counts
+	Why               Text     // why it is breached or unproven, as "3 more runs needed"
+	Unmeasured        bool     // the figures could not be compared; only Why counts
+	Requirements      []string // IDs it serves
 }
 
 // WorkDone is a piece of work with its proof: a corrective upload (P1.4.4) or a backup job and its restore (P1.4.5).
 type WorkDone struct {
-	Indicator string // "P1.4.4" or "P1.4.5"
-	What      Text
-	State     validate.State
-	Proof     Text
+	Indicator    string // "P1.4.4" or "P1.4.5"
+	What         Text
+	State        validate.State
+	Proof        Text
+	Requirements []string // IDs it serves
 }
 
 // Unproven is what could not be judged, with the reason, in the order of the document.

@@ -74,6 +74,7 @@ func performanceFuncs(l Language) map[string]any {
 		"in":      func(t Text) string { return t.in(l) },
 		"state":   stateWord,
 		"number":  figureNumber,
+		"count":   func(n int) string { return figureNumber(float64(n)) },
 		"percent": percent,
 		"signed":  signedPercent,
 		"chance":  chanceOf,

@@ -185,7 +185,7 @@ func (m *markdown) figures(p Performance) {
 		for _, r := range g.Rows {
 			samples := "–"
 			if r.Figure.Count > 0 {
-				samples = fmt.Sprint(r.Figure.Count)
+				samples = figureNumber(float64(r.Figure.Count))
 			}
 			rows = append(rows, []string{mark(r.Subject), m.text(r.Quantity), mark(figureNumber(r.Figure.Value) + " " + r.Figure.Unit), between(r.Figure), samples, m.text(r.How)})
 		}
@@ -197,7 +197,7 @@ func (m *markdown) consistency(p Performance) {
 	m.section("s.consistency")
 	var rows [][]string
 	for _, c := range p.Consistency {
-		rows = append(rows, []string{mark(c.Subject), m.text(c.Property), m.say(stateWord(c.State)), fmt.Sprint(c.Operations), fmt.Sprint(c.Clients), m.text(c.How, c.Why)})
+		rows = append(rows, []string{mark(c.Subject), m.text(c.Property), m.say(stateWord(c.State)), figureNumber(float64(c.Operations)), fmt.Sprint(c.Clients), m.text(c.How, c.Why)})
 	}
 	m.table("lllrrl", []string{m.say("subject"), m.say("property"), m.say("verdict"), m.say("operations"), m.say("clients"), m.say("how")}, rows)
 	for _, c := range p.Consistency {
@@ -271,9 +271,9 @@ func (m *markdown) closing(p Performance) {
 			}
 			where = append(where, fmt.Sprintf("%d. %s", n, m.say(s)))
 		}
-		rows = append(rows, []string{i.id, m.text(i.text), strings.Join(where, "; ")})
+		rows = append(rows, []string{i.id, m.text(i.text), strings.Join(where, "<br>")})
 	}
-	m.table("lll", []string{m.say("indicator"), "", m.say("section")}, rows)
+	m.table("lll", []string{"", m.say("indicator"), m.say("section")}, rows)
 	m.section("s.signoff")
 	m.line("%s\n", m.say("signedFor"))
 	rows = nil

@@ -30,7 +30,7 @@ func (p Performance) results(from string, keep func(validate.Result) bool) []val
 		}
 	}
 	for _, r := range p.Requirements {
-		got := validate.Result{Check: "performance/" + r.ID, Suite: suiteRequirement, Requirements: []string{r.ID}, State: r.State}
+		got := validate.Result{Check: "performance/" + r.ID, Suite: suiteRequirement, Requirements: []string{r.ID}, State: r.State, Places: r.Places}
 		got.Summary = summary(r.ID, r.Wanted, r.Figure, r.Why)
 		if r.Figure != nil {
 			got.Evidence = []validate.Evidence{{What: r.How.EN, Want: r.Wanted, Got: measured(*r.Figure), From: from}}
@@ -38,7 +38,7 @@ func (p Performance) results(from string, keep func(validate.Result) bool) []val
 		add(got)
 	}
 	for _, c := range p.Consistency {
-		got := validate.Result{Check: "consistency/" + c.Subject + "/" + c.Property.EN, Suite: suiteConsistency, Requirements: []string{c.Subject}, State: c.State}
+		got := validate.Result{Check: "consistency/" + c.Subject + "/" + c.Property.EN, Suite: suiteConsistency, Requirements: c.Requirements, State: c.State}
 		got.Summary = fmt.Sprintf("%s: %s, %d operations by %d clients", c.Subject, c.Property.EN, c.Operations, c.Clients)
 		if c.Why != (Text{}) {
 			got.Summary += ": " + c.Why.EN
@@ -50,7 +50,7 @@ func (p Performance) results(from string, keep func(validate.Result) bool) []val
 	}
 	if p.Baseline != nil {
 		for _, c := range p.Baseline.Changes {
-			got := validate.Result{Check: "baseline/" + c.Quantity, Suite: suiteBaseline, State: c.State}
+			got := validate.Result{Check: "baseline/" + c.Quantity, Suite: suiteBaseline, Requirements: c.Requirements, State: c.State}
 			got.Summary = c.Quantity
 			if !c.Unmeasured {
 				got.Summary += fmt.Sprintf(": %s [%s, %s] against %s", signedPercent(c.Change), signedPercent(c.Low), signedPercent(c.High), p.Baseline.Old)
@@ -64,7 +64,7 @@ func (p Performance) results(from string, keep func(validate.Result) bool) []val
 		}
 	}
 	for _, w := range p.Work {
-		add(validate.Result{Check: "work/" + w.Indicator + "/" + w.What.EN, Suite: suiteWork, State: w.State, Summary: w.What.EN + ": " + w.Proof.EN})
+		add(validate.Result{Check: "work/" + w.Indicator + "/" + w.What.EN, Suite: suiteWork, Requirements: w.Requirements, State: w.State, Summary: w.What.EN + ": " + w.Proof.EN})
 	}
 	return out
 }

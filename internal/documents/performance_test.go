@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"surety/blueprints"
 	"surety/validate"
 )
 
@@ -26,7 +27,8 @@ func example() Performance {
 			{ID: "servers.web.expects.rps", Wanted: "≥ 200 req/s", State: validate.Pass, Figure: &Figure{412, 395, 424, "req/s", 3}, How: Text{"highest rate within p95 and error limits, three searches", "三次搜尋中符合 p95 與錯誤率限制之最高速率"}},
 			{ID: "servers.web.expects.p95", Wanted: "≤ 150 ms", State: validate.Pass, Figure: &Figure{38.42, 36.9, 40.1, "ms", 12000}, How: Text{"open loop at 200 req/s for 60 s, after 10 s of warm-up", "開放迴路，200 req/s，60 秒，暖機 10 秒"}},
 			{ID: "databases.main.expects.p95", Wanted: "≤ 30 ms", State: validate.Fail, Figure: &Figure{41.7, 39.2, 45.0, "ms", 18000}, How: Text{"TPC-B-like mix, 8 clients, 60 s", "類 TPC-B 混合交易，8 個用戶端，60 秒"},
-				Why: Text{"the whole interval lies above the limit", "整個信賴區間皆高於上限"}},
+				Places: []blueprints.Position{{File: "surety.yaml", Line: 21, Column: 12}},
+				Why:    Text{"the whole interval lies above the limit", "整個信賴區間皆高於上限"}},
 			{ID: "objectives.rto", Wanted: "≤ 15 min", State: validate.Unproven, Why: Text{"no drill has been run", "尚未進行演練"}},
 		},
 		Load: []LoadCurve{{Subject: "servers.web", RateUnit: "req/s", Limit: 150, Required: 200, MaxErrors: 0.001, Knee: &Figure{412, 395, 424, "req/s", 3},
@@ -47,21 +49,21 @@ func example() Performance {
 			{NetworkFigures, []FigureRow{{"web-0 → main-0", Text{"round trip, median", "往返時間中位數"}, Figure{0.0431, 0.0429, 0.0436, "ms", 5000}, Text{"TCP, 64 bytes", "TCP，64 位元組"}}}},
 		},
 		Consistency: []ConsistencyVerdict{
-			{Subject: "buckets.media", Property: Text{"linearizable register", "可線性化暫存器"}, State: validate.Pass, Operations: 4000, Clients: 8, How: Text{"reads, writes and deletes on 20 keys", "對 20 個鍵進行讀取、寫入與刪除"}},
+			{Subject: "buckets.media", Property: Text{"linearizable register", "可線性化暫存器"}, State: validate.Pass, Operations: 4000, Clients: 8, Requirements: []string{"buckets.media.expects.consistency"}, How: Text{"reads, writes and deletes on 20 keys", "對 20 個鍵進行讀取、寫入與刪除"}},
 			{Subject: "databases.main", Property: Text{"reads on the standby are current", "備援節點讀取為最新值"}, State: validate.Fail, Operations: 900, Clients: 4, Why: Text{"a read returned a value that had been replaced", "讀取傳回已被取代之值"},
 				Anomaly: []string{"client 1   write x = 2      0.0 ms … 1.4 ms   ok", "client 3   read  x → 1      2.1 ms … 2.3 ms   stale: 2 was acknowledged 0.7 ms before"}},
 		},
 		Baseline: &BaselineComparison{Old: "release 6", OldTaken: time.Date(2026, 2, 20, 2, 0, 0, 0, time.UTC), State: validate.Fail, Margin: 0.05,
 			Method: Text{"medians; change by Hodges-Lehmann with the interval of the Mann-Whitney test; p corrected by Holm", "中位數；變動以 Hodges-Lehmann 估計，區間由 Mann-Whitney 檢定反推；p 值以 Holm 法校正"},
 			Changes: []BaselineChange{
-				{"servers.web p95", "ms", true, 37.9, 38.4, 0.0131, -0.011, 0.034, 0.62, 12, 12, validate.Pass, Text{}, false},
-				{"databases.main p95", "ms", true, 35.2, 41.7, 0.185, 0.142, 0.221, 0.0002, 12, 12, validate.Fail, Text{"worse by more than 5 %", "劣化超過 5 %"}, false},
-				{"databases.main rate", "tps", false, 344, 318.2, -0.075, -0.103, -0.021, 0.031, 12, 12, validate.Unproven, Text{"too noisy to tell; 9 more runs of each needed", "雜訊過大無法判定；各需再量測 9 次"}, false},
-				{"buckets.media put", "MiB/s", false, 0, 0, 0, 0, 0, 1, 12, 2, validate.Unproven, Text{"too few runs; 4 more needed", "次數不足；需再量測 4 次"}, true},
+				{"servers.web p95", "ms", true, 37.9, 38.4, 0.0131, -0.011, 0.034, 0.62, 12, 12, validate.Pass, Text{}, false, []string{"servers.web.expects.p95"}},
+				{"databases.main p95", "ms", true, 35.2, 41.7, 0.185, 0.142, 0.221, 0.0002, 12, 12, validate.Fail, Text{"worse by more than 5 %", "劣化超過 5 %"}, false, []string{"databases.main.expects.p95"}},
+				{"databases.main rate", "tps", false, 344, 318.2, -0.075, -0.103, -0.021, 0.031, 12, 12, validate.Unproven, Text{"too noisy to tell; 9 more runs of each needed", "雜訊過大無法判定；各需再量測 9 次"}, false, []string{"databases.main.expects.tps"}},
+				{"buckets.media put", "MiB/s", false, 0, 0, 0, 0, 0, 1, 12, 2, validate.Unproven, Text{"too few runs; 4 more needed", "次數不足；需再量測 4 次"}, true, []string{"buckets.media.expects.put"}},
 			}},
 		Work: []WorkDone{
-			{"P1.4.4", Text{"web: program replaced on 2 hosts, one after the other", "web：逐台更換 2 台主機之程式"}, validate.Pass, Text{"digest 3f9a… before, 77c1… after on web-0 and web-1; 0 of 2 412 requests failed", "web-0 與 web-1 之摘要由 3f9a… 變為 77c1…；2 412 次請求無失敗"}},
-			{"P1.4.5", Text{"nightly backup of databases.main", "databases.main 每夜備份"}, validate.Unproven, Text{"set up; not yet restored", "已設定；尚未還原驗證"}},
+			{"P1.4.4", Text{"web: program replaced on 2 hosts, one after the other", "web：逐台更換 2 台主機之程式"}, validate.Pass, Text{"digest 3f9a… before, 77c1… after on web-0 and web-1; 0 of 2 412 requests failed", "web-0 與 web-1 之摘要由 3f9a… 變為 77c1…；2 412 次請求無失敗"}, nil},
+			{"P1.4.5", Text{"nightly backup of databases.main", "databases.main 每夜備份"}, validate.Unproven, Text{"set up; not yet restored", "已設定；尚未還原驗證"}, []string{"backups.nightly"}},
 		},
 		SignOff: []Text{{"Measured by", "量測人"}, {"Checked by", "複核人"}, {"Approved by", "核准人"}},
 	}
