@@ -176,7 +176,11 @@ func newPlot(label string, width, height float64, x, y func(from, to float64) sc
 func (p *plot) legend(entries ...[2]string) {
 	x := p.left
 	for _, e := range entries {
-		p.line(e[0], x, 14, x+22, 14)
+		if e[0] == "hollow" {
+			p.circle(e[0], x+16, 14, 3.5)
+		} else {
+			p.line(e[0], x, 14, x+22, 14)
+		}
 		p.text("tick", x+27, 18, "start", e[1])
 		x += 27 + 18
 		for _, r := range e[1] {

@@ -55,7 +55,9 @@ func loadChart(l Language, c LoadCurve) (*chart, error) {
 		}
 		p.path(series.class, line)
 	}
+	outside := false
 	for _, at := range c.Points {
+		outside = outside || !at.Within
 		x := p.x.at(at.Offered)
 		if at.P95High > at.P95Low {
 			p.line("whisker", x, p.y.at(at.P95Low), x, p.y.at(at.P95High))
@@ -65,6 +67,9 @@ func loadChart(l Language, c LoadCurve) (*chart, error) {
 			class = "hollow"
 		}
 		p.circle(class, x, p.y.at(at.P95), 3.5)
+	}
+	if outside {
+		legend = append(legend, [2]string{"hollow", words["outside"]})
 	}
 	p.legend(legend...)
 	return &p.chart, nil
