@@ -90,6 +90,9 @@ func Disk(ctx context.Context, o DiskOptions) ([]benchmarks.Measurement, error) 
 		return nil, fmt.Errorf("measure the disk of %s: %w", o.Dir, err)
 	}
 	free := int64(fs.Bavail) * fs.Bsize
+	if fs.Blocks == 0 { // a file system without a size, in memory
+		free = freeMemory()
+	}
 	if o.FileBytes == 0 {
 		o.FileBytes = min(1<<30, free/4)
 	}
@@ -112,6 +115,9 @@ func Disk(ctx context.Context, o DiskOptions) ([]benchmarks.Measurement, error) 
 		return nil, fmt.Errorf("measure the disk: %w", err)
 	}
 	defer direct.Close()
+	if fs.Type == unix.TMPFS_MAGIC || fs.Type == unix.RAMFS_MAGIC {
+		cache = "in memory: this file system is on no disk"
+	}
 	r := newReport()
 	for _, j := range o.Jobs {
 		how := fmt.Sprintf("file of %s, %v each, %s", sizeName(o.FileBytes), o.Each, cache)

@@ -89,7 +89,9 @@ func theirs(ctx context.Context, dir string, j machine.DiskJob, each time.Durati
 	if j.Sync {
 		args = append(args, "--ioengine=psync", "--fdatasync=1")
 	} else {
-		args = append(args, "--ioengine=libaio", "--direct=1")
+		// Ours takes all requests that are over at once, and submits as many anew: fio does so only when told.
+		depth := strconv.Itoa(j.Depth)
+		args = append(args, "--ioengine=libaio", "--direct=1", "--iodepth_batch="+depth, "--iodepth_batch_complete_min=1", "--iodepth_batch_complete_max="+depth)
 	}
 	for _, more := range [][]string{{"--create_only=1"}, nil} {
 		c := exec.CommandContext(ctx, "fio", append(args, more...)...)
