@@ -72,7 +72,7 @@ func Bank(ctx context.Context, c Config) (Result, error) {
 			fmt.Sprintf("INSERT INTO %s SELECT i, %d, 0 FROM generate_series(0, %d) AS i", table, opening, c.Keys-1))
 	}
 	if err == nil {
-		err = c.Database.awaitTable(ctx, table, c.Keys, c.Settle)
+		err = c.Database.awaitTable(ctx, table, c.Keys, max(c.Settle, c.Timeout))
 	}
 	if err != nil {
 		return Result{}, errors.Join(fmt.Errorf("bank: %w", err), c.Database.drop(table))

@@ -28,10 +28,8 @@ func figure(t testing.TB, r Result, name string) float64 {
 	return f.Value
 }
 
-func slowSeeds() uint64 { return max(*seeds/4, 1) }
-
 func TestAPowerCutWithoutFsyncLosesAcknowledgedRows(t *testing.T) {
-	for seed := range slowSeeds() {
+	for seed := range *slow {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s, cut := powerCut(t, "off")
 			r := runDurability(t, seed, Database{URL: s.url()}, cut)
@@ -47,7 +45,7 @@ func TestAPowerCutWithoutFsyncLosesAcknowledgedRows(t *testing.T) {
 }
 
 func TestAPowerCutWithFsyncLosesNothing(t *testing.T) {
-	for seed := range slowSeeds() {
+	for seed := range *slow {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s, cut := powerCut(t, "on")
 			r := runDurability(t, seed, Database{URL: s.url()}, cut)
@@ -73,7 +71,7 @@ func TestAKillIsNoPowerCut(t *testing.T) {
 }
 
 func TestPromotionOfASynchronousStandbyLosesNothing(t *testing.T) {
-	for seed := range slowSeeds() {
+	for seed := range *slow {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			primary := database(t)
 			standby := primary.standby("fsync=off")
@@ -97,7 +95,7 @@ func TestPromotionOfASynchronousStandbyLosesNothing(t *testing.T) {
 
 // A standby that had stopped receiving before the primary died: what it lacks is lost, and measured.
 func TestPromotionOfAStandbyThatWasCutOffLosesRows(t *testing.T) {
-	for seed := range slowSeeds() {
+	for seed := range *slow {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			primary := database(t)
 			standby := primary.standby("fsync=off")

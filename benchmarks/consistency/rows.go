@@ -25,7 +25,7 @@ func Rows(ctx context.Context, c Config) (Result, error) {
 		err = c.Database.setUp(ctx, c.Timeout, "CREATE TABLE "+table+" (key text PRIMARY KEY, value text NOT NULL)")
 	}
 	if err == nil {
-		err = c.Database.awaitTable(ctx, table, 0, c.Settle)
+		err = c.Database.awaitTable(ctx, table, 0, max(c.Settle, c.Timeout))
 	}
 	if err != nil {
 		return Result{}, errors.Join(fmt.Errorf("consistency of rows: %w", err), c.Database.drop(table))

@@ -48,7 +48,7 @@ func TestAHealthyDatabaseRaisesNoAlarm(t *testing.T) {
 func TestALaggingStandbyReadAsIfCurrentIsFound(t *testing.T) {
 	primary := database(t)
 	lagging := primary.standby("recovery_min_apply_delay=150ms", "fsync=off")
-	for seed := range *seeds {
+	for seed := range *planted {
 		for _, model := range []Model{Linearizable, ReadAfterWrite} {
 			c := quick(seed)
 			c.Model, c.Settle, c.Operations = model, 5*time.Second, 25
@@ -123,7 +123,7 @@ func TestTransfersKeepTheSum(t *testing.T) {
 // At "read committed" the transfers of this test do lose updates: PostgreSQL promises no more there.
 func TestLostUpdatesAreFound(t *testing.T) {
 	s := database(t)
-	for seed := range *seeds {
+	for seed := range *planted {
 		r := runBank(t, quick(seed), Database{URL: s.url(), Isolation: "read committed"})
 		if r.Verdict != Breached || len(r.Parts[0].Anomalies) == 0 {
 			t.Errorf("seed %d: %s", seed, r.Verdict)

@@ -1,6 +1,7 @@
 package consistency
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,8 +19,12 @@ import (
 	"surety/stacks/local/objectstore"
 )
 
-// seeds is how often each case is run; figures in docs are from 20.
-var seeds = flag.Uint64("seeds", 20, "seeds of the quick cases; the slow ones run a quarter of them")
+// How often each case is run: by default as often as CI can afford.
+var (
+	seeds   = flag.Uint64("seeds", 20, "seeds of healthy systems")
+	planted = flag.Uint64("planted", 4, "seeds of planted faults")
+	slow    = flag.Uint64("slow", 1, "seeds of cases that kill a server")
+)
 
 const bucketName = "registers"
 
@@ -48,6 +53,7 @@ type gateway struct {
 	conf objectstore.Config
 	cmd  *exec.Cmd
 	err  error
+	at   string // the directory that the store's is made in; a tmpfs when empty
 }
 
 var (
@@ -64,7 +70,7 @@ func (g *gateway) start() error {
 	// The store keeps an object's metadata with its data, and so changes both at once, only where attributes may be large: on the
 	// local cloud's disks and on tmpfs. Elsewhere metadata are in files of their own, and this package finds that listings and deletes
 	// are then not linearizable.
-	if g.dir, err = os.MkdirTemp("/dev/shm", "consistency"); err != nil {
+	if g.dir, err = os.MkdirTemp(cmp.Or(g.at, "/dev/shm"), "consistency"); err != nil {
 		return errNoTmpfs
 	}
 	g.conf = objectstore.Config{DataDir: filepath.Join(g.dir, "store"), Listen: l.Addr().String(), AccessKey: "admin", SecretKey: "admin-secret"}
@@ -79,7 +85,9 @@ func (g *gateway) start() error {
 	l.Close()
 	g.cmd = exec.Command(os.Args[0])
 	g.cmd.Env = append(os.Environ(), "SURETY_TEST_STORE="+file)
-	g.cmd.Stderr = os.Stderr
+	if os.Getenv("SURETY_TEST_LOG") != "" {
+		g.cmd.Stderr = os.Stderr
+	}
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := g.cmd.Start(); err != nil {
 		return err
@@ -114,8 +122,11 @@ func realStore(t testing.TB) Store {
 	if sharedStore.err != nil {
 		t.Fatal(sharedStore.err)
 	}
-	c := sharedStore.conf
-	return Store{Endpoints: []string{"http://" + c.Listen}, Bucket: bucketName, AccessKey: c.AccessKey, SecretKey: c.SecretKey,
+	return sharedStore.store()
+}
+
+func (g *gateway) store() Store {
+	return Store{Endpoints: []string{"http://" + g.conf.Listen}, Bucket: bucketName, AccessKey: g.conf.AccessKey, SecretKey: g.conf.SecretKey,
 		Objects: 24, MaxSize: 64 << 10}
 }
 

@@ -208,6 +208,9 @@ func (s *shrinker) possible(items []item, wrong int) []string {
 		if it.writes() {
 			try(it.leaves())
 		}
+		if it.Kind == Swap {
+			try(it.Expected)
+		}
 	}
 	try("")
 	return values
