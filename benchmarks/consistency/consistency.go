@@ -13,8 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"surety/benchmarks/consistency/history"
 )
 
 // Model is the promise that is checked; each is weaker than the one before.
@@ -84,8 +82,8 @@ func (c Config) complete() (Config, error) {
 	switch {
 	case c.Model != Linearizable && c.Model != ReadAfterWrite && c.Model != Eventual:
 		return c, fmt.Errorf("model %q is not one of linearizable, read-after-write, eventual", c.Model)
-	case c.Clients < 1 || c.Clients > maxClients || c.Keys < 1 || c.Operations < 1 || c.Clients*c.Operations > maxOperations:
-		return c, fmt.Errorf("clients must be 1 to %d and operations of all at most %d", maxClients, maxOperations)
+	case c.Clients < 1 || c.Clients > maxClients || c.Keys < 1 || c.Keys > maxOperations || c.Operations < 1 || c.Clients*c.Operations > maxOperations:
+		return c, fmt.Errorf("clients must be 1 to %d, keys and the operations of all clients at most %d", maxClients, maxOperations)
 	case min(c.Timeout, c.Settle, c.Check, c.Limit) <= 0:
 		return c, errors.New("a duration is negative")
 	}
@@ -115,66 +113,4 @@ func unique(separator string) string {
 	raw := make([]byte, 5)
 	_, _ = rand.Read(raw) // never fails
 	return "surety" + separator + "consistency" + separator + hex.EncodeToString(raw)
-}
-
-// Verdict is what a run says of a requirement.
-type Verdict string
-
-// Verdicts.
-const (
-	Met      Verdict = "met"
-	Breached Verdict = "breached"
-	Unproven Verdict = "unproven"
-)
-
-// Result is what a run found. Its verdict is the worst of its parts'.
-type Result struct {
-	Verdict Verdict       `json:"verdict"`
-	Seed    uint64        `json:"seed"`
-	Took    time.Duration `json:"took"` // nanoseconds
-	Parts   []Part        `json:"parts"`
-}
-
-// Part is one thing that was checked.
-type Part struct {
-	Name      string    `json:"name"`
-	Verdict   Verdict   `json:"verdict"`
-	Says      string    `json:"says"` // one sentence
-	Figures   []Figure  `json:"figures,omitempty"`
-	Anomalies []Anomaly `json:"anomalies,omitempty"`
-}
-
-// Figure is a measured number.
-type Figure struct {
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-	Unit  string  `json:"unit,omitempty"` // "s", "%", "bytes"; none for counts
-}
-
-// Anomaly is something that must not be, as a person reads it and, for histories, as data.
-type Anomaly struct {
-	Text    string           `json:"text"`
-	History *history.Anomaly `json:"history,omitempty"`
-}
-
-func result(seed uint64, began time.Time, parts ...Part) Result {
-	r := Result{Verdict: Met, Seed: seed, Took: time.Since(began), Parts: parts}
-	for _, p := range parts {
-		if p.Verdict == Breached || p.Verdict == Unproven && r.Verdict == Met {
-			r.Verdict = p.Verdict
-		}
-	}
-	return r
-}
-
-// Figure finds a figure by part and name.
-func (r Result) Figure(part, name string) (Figure, bool) {
-	for _, p := range r.Parts {
-		for _, f := range p.Figures {
-			if p.Name == part && f.Name == name {
-				return f, true
-			}
-		}
-	}
-	return Figure{}, false
 }

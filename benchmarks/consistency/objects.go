@@ -59,6 +59,7 @@ func openBuckets(c Config, prefix string, known *tags) ([]*bucket, error) {
 		if buckets[i], err = openBucket(c.Store, i, prefix, known); err != nil {
 			return nil, err
 		}
+		buckets[i].versioned = buckets[0].versioned
 	}
 	return buckets, nil
 }

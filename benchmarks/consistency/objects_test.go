@@ -41,6 +41,27 @@ func TestAHealthyStoreRaisesNoAlarm(t *testing.T) {
 	}
 }
 
+// A bucket with versions is as good, and the run leaves no version behind.
+func TestABucketWithVersions(t *testing.T) {
+	s := realStore(t)
+	s.Bucket = versionedName
+	for seed := range *planted {
+		if r := runObjects(t, quick(seed), s); r.Verdict != Met {
+			t.Errorf("seed %d: %s", seed, r.Verdict)
+			show(t, r)
+		}
+	}
+	b, err := openBucket(&s, 0, "", &tags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	b.versioned.Store(true)
+	if left, err := b.all(context.Background()); err != nil || len(left) > 0 {
+		t.Errorf("%d versions are left, as %+v, %v", len(left), left[:min(len(left), 1)], err)
+	}
+}
+
 // Lost answers leave outcomes unknown; they are no fault of the data.
 func TestLostAnswersRaiseNoAlarm(t *testing.T) {
 	for seed := range max(*seeds/2, 1) {

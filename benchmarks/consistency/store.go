@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -26,6 +27,8 @@ type bucket struct {
 	name   string
 	prefix string
 	tags   *tags
+	// versioned is set once the store has given a version to something below the prefix; all clients of a run share it.
+	versioned *atomic.Bool
 }
 
 // openBucket makes the client of number i.
@@ -41,7 +44,7 @@ func openBucket(s *Store, i int, prefix string, known *tags) (*bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("object store client: %w", err)
 	}
-	return &bucket{core: minio.Core{Client: c}, http: t, name: s.Bucket, prefix: prefix, tags: known}, nil
+	return &bucket{core: minio.Core{Client: c}, http: t, name: s.Bucket, prefix: prefix, tags: known, versioned: &atomic.Bool{}}, nil
 }
 
 func (b *bucket) Close() { b.http.CloseIdleConnections() }
@@ -91,6 +94,9 @@ func (b *bucket) Write(ctx context.Context, key, value string) error {
 
 func (b *bucket) put(ctx context.Context, key string, raw []byte) (tag string, err error) {
 	info, err := b.core.Client.PutObject(ctx, b.name, b.prefix+key, bytes.NewReader(raw), int64(len(raw)), minio.PutObjectOptions{})
+	if info.VersionID != "" {
+		b.versioned.Store(true)
+	}
 	return info.ETag, classify(err)
 }
 
@@ -115,24 +121,36 @@ func (b *bucket) List(ctx context.Context) (map[string]string, error) {
 	return found, ctx.Err()
 }
 
-// remove deletes everything below the prefix, in a few tries.
+// remove deletes everything below the prefix, with all versions, in a few tries.
 func (b *bucket) remove() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var err error
 	for range 4 {
-		var found map[string]string
-		if found, err = b.List(ctx); err == nil && len(found) == 0 {
+		var found []minio.ObjectInfo
+		if found, err = b.all(ctx); err == nil && len(found) == 0 {
 			return nil
 		}
-		for key := range found {
-			err = errors.Join(err, b.Delete(ctx, key))
+		for _, o := range found {
+			err = errors.Join(err, b.core.RemoveObject(ctx, b.name, o.Key, minio.RemoveObjectOptions{VersionID: o.VersionID}))
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("objects below %s may be left: %w", b.prefix, err)
 	}
 	return nil
+}
+
+// all lists what is below the prefix, in a bucket with versions all of them and the markers of deletes.
+func (b *bucket) all(ctx context.Context) ([]minio.ObjectInfo, error) {
+	var found []minio.ObjectInfo
+	for o := range b.core.Client.ListObjects(ctx, b.name, minio.ListObjectsOptions{Prefix: b.prefix, Recursive: true, WithVersions: b.versioned.Load()}) {
+		if o.Err != nil {
+			return nil, classify(o.Err)
+		}
+		found = append(found, o)
+	}
+	return found, ctx.Err()
 }
 
 func isAbsent(err error) bool {

@@ -26,7 +26,10 @@ var (
 	slow    = flag.Uint64("slow", 1, "seeds of cases that kill a server")
 )
 
-const bucketName = "registers"
+const (
+	bucketName    = "registers"
+	versionedName = "versions"
+)
 
 // The object store is the local cloud's real one, versitygw, in a process of its own.
 func TestMain(m *testing.M) {
@@ -99,7 +102,7 @@ func (g *gateway) start() error {
 	if err := a.Ready(ctx); err != nil {
 		return err
 	}
-	return a.EnsureBucket(ctx, bucketName, false, nil)
+	return errors.Join(a.EnsureBucket(ctx, bucketName, false, nil), a.EnsureBucket(ctx, versionedName, true, nil))
 }
 
 func (g *gateway) stop() {
