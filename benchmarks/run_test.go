@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -87,7 +88,10 @@ func TestTimeout(t *testing.T) {
 	_, samples := run(t, Plan{Schedule: Constant(10, 300*time.Millisecond), Workers: 1, Timeout: 50 * time.Millisecond},
 		func(ctx context.Context, _ int) (int64, string, error) {
 			if calls++; calls == 1 {
-				<-ctx.Done()
+				select {
+				case <-ctx.Done():
+				case <-time.After(5 * time.Second):
+				}
 			}
 			return 0, "", ctx.Err()
 		})
@@ -168,6 +172,20 @@ func TestSamplesComeInOrderOfEnd(t *testing.T) {
 	}
 	if early > 5 {
 		t.Errorf("%d of %d samples are out of order", early, len(samples))
+	}
+}
+
+func TestTheCollectorOrders(t *testing.T) {
+	var got []time.Duration
+	c := newCollector(func(s Sample) { got = append(got, s.Ended) })
+	for _, ended := range []time.Duration{30, 10, 50, 20} {
+		c.put(record{Sample: Sample{Ended: ended}})
+	}
+	c.drain(25) // 30 and 50 wait: what ended before them may still come
+	c.put(record{Sample: Sample{Ended: 27}})
+	c.flush()
+	if want := []time.Duration{10, 20, 27, 30, 50}; !slices.Equal(got, want) {
+		t.Errorf("%d, want %d", got, want)
 	}
 }
 

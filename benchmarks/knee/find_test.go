@@ -84,6 +84,16 @@ func TestLuckIsTakenBack(t *testing.T) {
 	}
 }
 
+// All is answered, only later and later: latency alone is the limit.
+func TestLatencyIsALimit(t *testing.T) {
+	knee, err := Find(t.Context(), Search{Limits: limits, Start: 10, Most: 10000}, func(_ context.Context, rate float64) (Trial, error) {
+		return Trial{Rate: rate, Achieved: rate, P95: time.Duration(rate * float64(time.Millisecond) / 4), Count: 1000}, nil
+	})
+	if err != nil || knee.Rate < 190 || knee.Rate > 200 || !strings.Contains(knee.Breach, "p95") {
+		t.Errorf("%v %+v", err, knee)
+	}
+}
+
 func TestErrorsAreALimit(t *testing.T) {
 	knee, err := Find(t.Context(), Search{Limits: limits, Start: 10, Most: 10000}, func(_ context.Context, rate float64) (Trial, error) {
 		trial := Trial{Rate: rate, Achieved: rate, P95: time.Millisecond, Count: 1000}

@@ -49,6 +49,8 @@ func TestResponsesAreReadToTheirEnd(t *testing.T) {
 		case "/length":
 			fmt.Fprint(w, strings.Repeat("x", 1000))
 		case "/chunks":
+			w.Header().Set("Trailer", "X-Sum")
+			defer w.Header().Set("X-Sum", "12345")
 			for range 3 {
 				fmt.Fprint(w, strings.Repeat("x", 20000))
 				w.(http.Flusher).Flush()
@@ -226,7 +228,10 @@ func TestBrokenConnections(t *testing.T) {
 func TestTheContextsEndEndsARequest(t *testing.T) {
 	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("slow") != "" {
-			<-r.Context().Done()
+			select {
+			case <-r.Context().Done():
+			case <-time.After(3 * time.Second):
+			}
 		}
 	})
 	d := driver(t, Options{Workers: 1}, Request{Op: "slow", URL: url + "/?slow=1"}, Request{Op: "fast", URL: url + "/"})
