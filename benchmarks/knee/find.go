@@ -143,8 +143,8 @@ func (f *finder) holds(ctx context.Context, rate float64, confirm bool) (bool, e
 		if f.Progress != nil {
 			f.Progress(t, why)
 		}
-		if why != "" && t.Generator != "" {
-			// What broke may be the generator's doing. Once may be another process's; twice ends the search.
+		if why != "" && f.Limits.excused(t) {
+			// Once may be another process's doing; twice ends the search.
 			if broke++; broke == 2 {
 				f.end(fmt.Sprintf("at %.4g/s %s", rate, t.Generator))
 				return false, nil

@@ -47,12 +47,21 @@ func TestKneesThatStayOpen(t *testing.T) {
 	generator, err := Find(t.Context(), Search{Limits: limits, Start: 100, Most: 1e6}, func(ctx context.Context, rate float64) (Trial, error) {
 		trial, err := model(1000, 0)(ctx, rate)
 		if rate > 1000 {
-			trial.Generator = "the generator ran behind"
+			trial.Generator, trial.Lag = "the generator ran behind", trial.P95
 		}
 		return trial, err
 	})
 	if err != nil || generator.Rate < 500 || generator.Rate > 1000 || !strings.Contains(generator.Open, "ran behind") {
 		t.Errorf("%v %+v", err, generator)
+	}
+	// A lag that is too little to explain the breach excuses nothing.
+	little, err := Find(t.Context(), Search{Limits: limits, Start: 100, Most: 1e6}, func(ctx context.Context, rate float64) (Trial, error) {
+		trial, err := model(1000, 0)(ctx, rate)
+		trial.Generator, trial.Lag = "the generator ran behind", 6*time.Millisecond
+		return trial, err
+	})
+	if err != nil || little.Rate < 900 || little.Rate > 1050 {
+		t.Errorf("%v %+v", err, little)
 	}
 	few, err := Find(t.Context(), Search{Limits: limits, Start: 100, Most: 1e6, Trials: 6}, model(1000, 0))
 	if err != nil || len(few.Trials) != 6 || few.Open == "" {

@@ -23,8 +23,9 @@ type Trial struct {
 	P95High  time.Duration
 	Errors   float64 // share that failed
 	Count    int
-	// Generator says in what way the generator was the bottleneck, "" when it was not: the trial then says nothing against the target.
+	// Generator says in what way the generator was a bottleneck, "" when it was not, and Lag how much of P95 may be its doing.
 	Generator string
+	Lag       time.Duration
 }
 
 // keepUp is the share of the offered rate that must go well. Errors are judged apart; this catches a run that was ended early.
@@ -36,13 +37,28 @@ const clear = 2
 // Judge makes a trial of a run at a constant rate.
 func Judge(rate float64, outcome benchmarks.Outcome, result benchmarks.Result) Trial {
 	g := result.Total
-	if outcome.BehindP99 < g.Latency.P95.Value/10 {
-		outcome.BehindP99 = 0 // too little to explain what the target's users waited for
-	}
-	return Trial{
+	t := Trial{
 		Rate: rate, Achieved: g.Rate, P95: g.Latency.P95.Value, P95Low: g.Latency.P95.Low, P95High: g.Latency.P95.High,
-		Errors: g.ErrorRate(), Count: g.Count, Generator: outcome.Bottleneck(),
+		Errors: g.ErrorRate(), Count: g.Count, Generator: outcome.Bottleneck(), Lag: outcome.BehindP99,
 	}
+	outcome.BehindP99 = 0
+	if outcome.Bottleneck() != "" {
+		t.Lag = t.P95 // not only late starts: everything it measured is in doubt
+	}
+	return t
+}
+
+// excused tells whether a breach may be the generator's doing. A lag shifts latency, and again by the bunches in which requests then come.
+func (l Limits) excused(t Trial) bool {
+	switch {
+	case t.Generator == "":
+		return false
+	case t.Lag >= t.P95:
+		return true
+	case t.Errors > l.Errors:
+		return false
+	}
+	return l.P95 == 0 || t.P95-2*t.Lag <= l.P95
 }
 
 // breach says what a trial breaks, "" when it keeps to the limits.
