@@ -79,9 +79,13 @@ func Bank(ctx context.Context, c Config) (Result, error) {
 	l := &ledger{start: time.Now()}
 	var all, readers sync.WaitGroup
 	working, stop := context.WithCancel(ctx)
+	// Transfers begin when every reader has seen one snapshot, so that none of them is still connecting when they are over.
+	var ready sync.WaitGroup
 	for i := range max(c.Clients/3, 1) {
-		readers.Go(func() { l.watch(working, c, read, table, c.Clients+i) })
+		ready.Add(1)
+		readers.Go(func() { l.watch(working, c, read, table, c.Clients+i, ready.Done) })
 	}
+	ready.Wait()
 	for i := range c.Clients {
 		all.Go(func() { l.transfers(ctx, c, write, table, i) })
 	}

@@ -71,10 +71,12 @@ func (l *ledger) transfers(ctx context.Context, c Config, o pgx.TxOptions, table
 	}
 }
 
-// watch reads snapshots until ctx ends.
-func (l *ledger) watch(ctx context.Context, c Config, o pgx.TxOptions, table string, id int) {
+// watch reads snapshots until ctx ends and calls ready after the first.
+func (l *ledger) watch(ctx context.Context, c Config, o pgx.TxOptions, table string, id int, ready func()) {
 	s := &session{url: c.Database.ReadURL}
 	defer s.Close()
+	l.look(ctx, c, s, o, table, id)
+	ready()
 	for ctx.Err() == nil && time.Since(l.start) < c.Limit {
 		l.look(ctx, c, s, o, table, id)
 		pause(ctx, 2*time.Millisecond)
