@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"surety/internal/terminal"
-	"surety/stacks/engine"
 	"surety/stacks/releases"
 )
 
@@ -97,13 +96,4 @@ Generated secrets are shown only with --show-secrets.`,
 		return nil
 	}
 	return c
-}
-
-// pending names what an interrupted command had begun, as "creating server-web-0".
-func pending(begun []engine.Pending) string {
-	parts := make([]string, len(begun))
-	for i, p := range begun {
-		parts[i] = p.Op + " " + p.Name
-	}
-	return strings.Join(parts, ", ")
 }
