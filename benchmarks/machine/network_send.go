@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -99,6 +100,7 @@ func (o NetworkOptions) send(ctx context.Context) (received, error) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	buffer := make([]byte, piece)
+	_, _ = rand.Read(buffer) // never fails. Zeros would flatter: a link may compress them, and the kernel keeps them all in one page of the cache
 	sent := int64(0)
 	_ = conn.SetDeadline(time.Now().Add(o.WarmUp + o.Each + 2*idle))
 	for end := time.Now().Add(o.WarmUp + o.Each + 2*slice); time.Now().Before(end); {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -26,21 +27,31 @@ func main() {
 	seconds := flag.Int("seconds", 5, "length of each run")
 	scale := flag.Int("scale", 20, "scale factor")
 	clients := flag.Int("clients", 8, "clients")
+	divide := flag.Bool("apart", true, "keep server and clients on processors of their own")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := compare(ctx, *rounds, *scale, *clients, time.Duration(*seconds)*time.Second); err != nil {
+	if err := compare(ctx, *rounds, *scale, *clients, *divide, time.Duration(*seconds)*time.Second); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func compare(ctx context.Context, rounds, scale, clients int, each time.Duration) (err error) {
+func compare(ctx context.Context, rounds, scale, clients int, divide bool, each time.Duration) (err error) {
 	pgbench, err := servers.PostgresProgram("pgbench")
 	if err != nil {
 		return err
 	}
-	server, err := servers.Postgres(ctx)
+	var server *servers.Server
+	start := func() (err error) {
+		server, err = servers.Postgres(ctx)
+		return err
+	}
+	if divide {
+		err = apart(start)
+	} else {
+		err = start()
+	}
 	if err != nil {
 		return err
 	}
@@ -67,7 +78,7 @@ func compare(ctx context.Context, rounds, scale, clients int, each time.Duration
 		mix   sql.Mix
 		flags []string
 	}{{"TPC-B-like", sql.TPCB(scale), nil}, {"select-only", sql.SelectOnly(scale), []string{"-S"}}} {
-		flags := append([]string{"-M", "prepared", "-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(int(each.Seconds()))}, mix.flags...)
+		flags := append([]string{"-M", "prepared", "-c", strconv.Itoa(clients), "-j", strconv.Itoa(runtime.GOMAXPROCS(0)), "-T", strconv.Itoa(int(each.Seconds()))}, mix.flags...)
 		c, err := pairs.Run(ctx, os.Stderr, fmt.Sprintf("%s, scale %d, %d clients", mix.name, scale, clients), "tps", rounds,
 			pairs.Side{Name: "surety", Run: func(ctx context.Context) (float64, error) { return ours(ctx, target, mix.mix, clients, each) }},
 			pairs.Side{Name: "pgbench", Run: func(context.Context) (float64, error) {
