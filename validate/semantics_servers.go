@@ -26,6 +26,11 @@ func (j *judge) server(name string, s blueprints.Server, entries map[int]string)
 	for _, at := range blueprints.SortedKeys(texts(s)) {
 		j.references(id, at, texts(s)[at], s)
 	}
+	for _, name := range blueprints.SortedKeys(s.Env) {
+		if strings.ContainsRune(s.Env[name], 0) {
+			j.fault(id+".env."+name, "holds a NUL character, which no environment variable can carry", "leave it out, or hand the value over in a file")
+		}
+	}
 	for file := range s.Files {
 		if !strings.HasPrefix(file, "/") || strings.HasSuffix(file, "/") {
 			continue // no path of a file, and reported so by the schema

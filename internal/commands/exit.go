@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"surety/stacks/engine"
@@ -81,6 +82,8 @@ func wayOut(err error) error {
 		hint += "\nsurety destroy needs no passphrase"
 	case errors.Is(err, engine.ErrDamaged):
 		hint = "the state before the last command is beside it, in a file of the same name that ends in .bak: put that in its place and run surety up,\nor remove everything with surety destroy, which needs no state"
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
+		hint = "what the local cloud keeps belongs to root: run it with sudo"
 	case errors.Is(err, releases.ErrTampered):
 		hint = "put the records back as they were, from a backup; or move the folder of records away, and history begins anew"
 	}

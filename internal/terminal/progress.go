@@ -38,7 +38,10 @@ func (p *Progress) Event(e engine.Event) {
 		p.set(e.Step.Name, false)
 		p.screen.Failure(e.Step.Name, e.Message)
 	case engine.Diagnostic:
-		if e.Step.Name == "" && e.Message != "update failed" { // what belongs to a step comes with its failure
+		switch {
+		case e.Step.Name != "":
+			p.screen.Failure(e.Step.Name, e.Message)
+		case e.Message != "update failed":
 			p.screen.Line("  %s", indent(plain(e.Message)))
 		}
 	case engine.Log:
