@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 MINIFLUX := 2.2.10
 
-.PHONY: help build demo test docs unit lint fuzz bench crash clean
+.PHONY: help build demo test docs unit lint fuzz bench measure crash clean
 help: ## Say what there is to run
 	@awk -F ':.*## ' '/^[a-z][a-z\/.-]*:.*## / { printf "  %-28s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -43,6 +43,9 @@ bench: build examples/reader/bin/miniflux ## Time whole commands and write docs/
 
 clean: ## Remove what was built
 	rm -rf bin examples/reader/bin
+
+measure: ## Run the measuring libraries' own long tests, on a machine with nothing else to do
+	$(SUDO) env SURETY_MEASURE=1 go test -p 1 -timeout 60m -v ./benchmarks/...
 
 crash: examples/reader/bin/miniflux ## Kill the command and the daemon at 30 seeded points each: the long campaign
 	$(SUDO) go test ./internal/endtoend -run 'TestKilled' -points 30 -timeout 60m -v

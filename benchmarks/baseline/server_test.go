@@ -16,6 +16,14 @@ import (
 	"surety/benchmarks"
 )
 
+// needsQuiet skips what measures for a minute and demands that every run be told apart, which a machine busy with something else denies.
+func needsQuiet(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SURETY_MEASURE") == "" {
+		t.Skip("needs a quiet machine for minutes: make measure")
+	}
+}
+
 // server is a real HTTP server on the loopback whose answers cost a number of rounds of hashing.
 func server(t *testing.T, rounds int) *httptest.Server {
 	t.Helper()
@@ -66,6 +74,7 @@ const (
 
 // Old and new measured in turn, as a release beside the one it replaces: 20 times unchanged, 20 times with 15 % more work.
 func TestServerInTurn(t *testing.T) {
+	needsQuiet(t)
 	plan := Plan{Quantities: []Quantity{{Name: "p50", Unit: "ms", Better: Lower}}, WarmUp: 1, Runs: 32}
 	old, same, slow := server(t, work), server(t, work), server(t, work*115/100)
 	for _, c := range []struct {
@@ -98,6 +107,7 @@ func TestServerInTurn(t *testing.T) {
 // A stored baseline against 20 later sessions of the unchanged server. The machine may change between them, which a control tells: a
 // reference server that no release has part in.
 func TestServerAgainstStored(t *testing.T) {
+	needsQuiet(t)
 	plan := Plan{Quantities: []Quantity{{Name: "p50", Unit: "ms", Better: Lower}, {Name: "reference p50", Unit: "ms", Better: Lower, Control: true}}, WarmUp: 1, Runs: 32}
 	s, reference := server(t, work), server(t, work)
 	measure := func(ctx context.Context, q Quantity) (benchmarks.Measurement, error) {

@@ -21,8 +21,8 @@ import (
 
 // How often each case is run: by default as often as CI can afford.
 var (
-	seeds   = flag.Uint64("seeds", 20, "seeds of healthy systems")
-	planted = flag.Uint64("planted", 4, "seeds of planted faults")
+	seeds   = flag.Uint64("seeds", 5, "seeds of healthy systems")
+	planted = flag.Uint64("planted", 2, "seeds of planted faults")
 	slow    = flag.Uint64("slow", 1, "seeds of cases that kill a server")
 )
 
