@@ -225,3 +225,23 @@ func TestDestroyNeedsNoState(t *testing.T) {
 	b.must(0, "destroy", "--yes", "--purge")
 	b.noTrace()
 }
+
+// TestMovedFolder moves the folder of what stands: every command must say so and change nothing, and moving it back mends all.
+func TestMovedFolder(t *testing.T) {
+	b := newSmallBench(t)
+	b.must(0, "up", "--yes")
+	moved := &bench{t, b.dir + "-moved"}
+	if err := os.Rename(b.dir, moved.dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"plan"}, {"status"}, {"up", "--yes"}, {"destroy", "--yes"}} {
+		if r := moved.must(1, command...); !strings.Contains(r.stdout+r.stderr, "its folder was moved") {
+			t.Errorf("%v says %q", command, r.stdout+r.stderr)
+		}
+	}
+	if err := os.Rename(moved.dir, b.dir); err != nil {
+		t.Fatal(err)
+	}
+	b.must(0, "plan")
+	b.must(0, "verify")
+}

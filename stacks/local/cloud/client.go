@@ -11,7 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
+	"time"
 
 	"surety/stacks/local/host"
 )
@@ -110,12 +112,33 @@ func (c *Client) destroy(ctx context.Context, kind Kind, name string) error {
 
 // Ping asks whether the daemon answers. ErrNotRunning says that it does not.
 func (c *Client) Ping(ctx context.Context) error {
-	err := c.do(ctx, http.MethodGet, "/v1/ping", nil, nil)
+	once, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	var who whoami
+	err := c.do(once, http.MethodGet, "/v1/ping", nil, &who)
 	var failed *Failed
-	if errors.As(err, &failed) { // it was there and is ending
+	switch {
+	case err != nil && ctx.Err() == nil && once.Err() != nil:
+		return &Failed{Message: fmt.Sprintf("the daemon in %q does not answer; end its process (surety cloud): the next command starts another, and the hosts go on", c.dir)}
+	case errors.As(err, &failed): // it was there and is ending
 		return fmt.Errorf("%w in %q: %s", ErrNotRunning, c.dir, failed.Message)
+	case err != nil:
+		return err
 	}
-	return err
+	built, err := os.Stat(who.Dir)
+	if here, hereErr := os.Stat(c.dir); hereErr == nil && (err != nil || !os.SameFile(built, here)) {
+		return &Conflict{Message: fmt.Sprintf("this environment was built in %q, and its folder was moved to %q", who.Dir, c.dir), Mend: "move it back to where it was built"}
+	}
+	return nil
+}
+
+// pingTimeout is how long a daemon may take to say that it is there.
+const pingTimeout = 10 * time.Second
+
+// whoami is a daemon's answer to a ping.
+type whoami struct {
+	Pid int    `json:"pid"`
+	Dir string `json:"dir"`
 }
 
 // Status reads the whole environment back.

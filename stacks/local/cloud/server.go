@@ -22,7 +22,7 @@ func (d *daemon) routes() http.Handler {
 	handle := func(pattern string, f func(r *http.Request) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { d.answer(w, r, f) })
 	}
-	handle("GET /v1/ping", func(*http.Request) (any, error) { return map[string]int{"pid": os.Getpid()}, nil })
+	handle("GET /v1/ping", func(*http.Request) (any, error) { return whoami{Pid: os.Getpid(), Dir: d.cfg.Dir}, nil })
 	handle("GET /v1/status", func(r *http.Request) (any, error) { return d.status(r.Context()) })
 	handle("GET /v1/hosts", func(r *http.Request) (any, error) { return d.hosts(r.Context()) })
 	handle("GET /v1/records", func(*http.Request) (any, error) { return d.recorded(), nil })
