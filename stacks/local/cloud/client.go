@@ -125,6 +125,9 @@ func (c *Client) Ping(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+	if who.Dir == "" {
+		return nil // a daemon of an earlier version does not say
+	}
 	built, err := os.Stat(who.Dir)
 	if here, hereErr := os.Stat(c.dir); hereErr == nil && (err != nil || !os.SameFile(built, here)) {
 		return &Conflict{Message: fmt.Sprintf("this environment was built in %q, and its folder was moved to %q", who.Dir, c.dir), Mend: "move it back to where it was built"}
