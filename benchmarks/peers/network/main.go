@@ -34,7 +34,7 @@ func main() {
 	rounds := flag.Int("rounds", 9, "rounds of each comparison")
 	seconds := flag.Int("seconds", 3, "length of each run")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := compare(ctx, *rounds, time.Duration(*seconds)*time.Second); err != nil {
 		fmt.Fprintln(os.Stderr, err)

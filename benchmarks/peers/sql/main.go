@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"runtime"
 	"strconv"
+	"syscall"
 	"time"
 
 	"surety/benchmarks"
@@ -29,7 +30,7 @@ func main() {
 	clients := flag.Int("clients", 8, "clients")
 	divide := flag.Bool("apart", true, "keep server and clients on processors of their own")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := compare(ctx, *rounds, *scale, *clients, *divide, time.Duration(*seconds)*time.Second); err != nil {
 		fmt.Fprintln(os.Stderr, err)
