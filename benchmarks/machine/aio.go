@@ -11,6 +11,10 @@ import (
 
 // Linux's asynchronous I/O keeps many requests in flight from one thread. It is used, rather than one thread per request, because the
 // cost of waking threads would be measured as the disk's; rather than io_uring, because many hosts forbid that.
+//
+// Submitting and waiting go past Go's scheduler (RawSyscall): told of a blocking call, it wakes another thread for each request, which
+// cost 8 % of the rate of single random reads (15,200/s instead of 14,000/s, half as many context switches). In return the wait must
+// be short, since the process can do no garbage collection meanwhile.
 
 // iocb and ioEvent are struct iocb and struct io_event of include/uapi/linux/aio_abi.h.
 type iocb struct {
@@ -87,7 +91,7 @@ func (q *queue) submit(now time.Duration) error {
 		for _, c := range q.batch {
 			q.started[c.data] = now
 		}
-		n, _, errno := unix.Syscall(unix.SYS_IO_SUBMIT, q.id, uintptr(len(q.batch)), uintptr(unsafe.Pointer(&q.batch[0])))
+		n, _, errno := unix.RawSyscall(unix.SYS_IO_SUBMIT, q.id, uintptr(len(q.batch)), uintptr(unsafe.Pointer(&q.batch[0])))
 		if errno == unix.EAGAIN || errno == unix.EINTR {
 			continue
 		}
@@ -101,10 +105,10 @@ func (q *queue) submit(now time.Duration) error {
 	return nil
 }
 
-// wait gives at least one finished request, or none after five seconds. A short or failed transfer is an error.
+// wait gives at least one finished request, or none after 50 ms. A short or failed transfer is an error.
 func (q *queue) wait() ([]ioEvent, error) {
-	patience := unix.Timespec{Sec: 5}
-	n, _, errno := unix.Syscall6(unix.SYS_IO_GETEVENTS, q.id, 1, uintptr(len(q.events)), uintptr(unsafe.Pointer(&q.events[0])),
+	patience := unix.NsecToTimespec(int64(50 * time.Millisecond))
+	n, _, errno := unix.RawSyscall6(unix.SYS_IO_GETEVENTS, q.id, 1, uintptr(len(q.events)), uintptr(unsafe.Pointer(&q.events[0])),
 		uintptr(unsafe.Pointer(&patience)), 0)
 	if errno == unix.EINTR {
 		return nil, nil

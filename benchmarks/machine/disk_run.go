@@ -113,7 +113,9 @@ func runSynced(ctx context.Context, r *report, f *os.File, j DiskJob, o DiskOpti
 	defer func() { _ = unix.Munmap(block) }()
 	places := rand.New(rand.NewPCG(o.Seed, 3))
 	fillRandom(block, places)
-	blocks := o.FileBytes / int64(j.Block)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	fd, blocks := int(f.Fd()), o.FileBytes/int64(j.Block)
 	latency, slices := newHistogram(), make([]float64, o.Each/slice)
 	var done int64
 	began := time.Now()
@@ -122,12 +124,12 @@ func runSynced(ctx context.Context, r *report, f *os.File, j DiskJob, o DiskOpti
 		if j.Random {
 			place = places.Int64N(blocks)
 		}
-		if _, err := f.WriteAt(block, place*int64(j.Block)); err != nil {
+		if _, err := unix.Pwrite(fd, block, place*int64(j.Block)); err != nil {
 			return err
 		}
 		written := time.Now()
-		if err := unix.Fdatasync(int(f.Fd())); err != nil {
-			return err
+		if _, _, errno := unix.RawSyscall(unix.SYS_FDATASYNC, uintptr(fd), 0, 0); errno != 0 { // raw: see aio.go
+			return errno
 		}
 		now := time.Since(began)
 		if now >= o.WarmUp+o.Each {

@@ -62,9 +62,21 @@ func Receive(ctx context.Context, l net.Listener, token string) error {
 			defer func() { <-places }()
 			defer conn.Close()
 			defer context.AfterFunc(ctx, func() { conn.Close() })()
-			_ = serve(conn, token, began) // the sender learns of it: the connection ends without an answer
+			if serve(conn, token, began) != nil { // the sender learns of it: the connection ends without an answer
+				drain(conn)
+			}
 		})
 	}
+}
+
+// drain reads what a refused sender had already sent, within bounds: a socket closed with bytes unread is reset, and the sender would
+// see that instead of the end.
+func drain(conn net.Conn) {
+	if half, ok := conn.(*net.TCPConn); ok {
+		_ = half.CloseWrite()
+	}
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	_, _ = io.CopyN(io.Discard, conn, 1<<20)
 }
 
 // serve answers one sender.

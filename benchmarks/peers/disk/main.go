@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,10 +26,11 @@ func main() {
 	rounds := flag.Int("rounds", 7, "rounds of each comparison")
 	seconds := flag.Int("seconds", 3, "length of each run")
 	dir := flag.String("dir", os.TempDir(), "a folder on the disk to measure")
+	only := flag.String("only", "", "part of the names of the jobs to compare; all when empty")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := compare(ctx, *rounds, *dir, time.Duration(*seconds)*time.Second); err != nil {
+	if err := compare(ctx, *rounds, *dir, *only, time.Duration(*seconds)*time.Second); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -36,7 +38,7 @@ func main() {
 
 const fileBytes = 512 << 20
 
-func compare(ctx context.Context, rounds int, dir string, each time.Duration) error {
+func compare(ctx context.Context, rounds int, dir, only string, each time.Duration) error {
 	if _, err := exec.LookPath("fio"); err != nil {
 		return fmt.Errorf("needs fio: %w", err)
 	}
@@ -47,6 +49,9 @@ func compare(ctx context.Context, rounds int, dir string, each time.Duration) er
 	defer os.RemoveAll(dir)
 	var all []pairs.Comparison
 	for _, j := range machine.CommonDiskJobs() {
+		if !strings.Contains(j.Name(), only) {
+			continue
+		}
 		c, err := pairs.Run(ctx, os.Stderr, j.Name(), "MB/s", rounds,
 			pairs.Side{Name: "surety", Run: func(ctx context.Context) (float64, error) { return ours(ctx, dir, j, each) }},
 			pairs.Side{Name: "fio", Run: func(ctx context.Context) (float64, error) { return theirs(ctx, dir, j, each) }})
@@ -85,7 +90,7 @@ func theirs(ctx context.Context, dir string, j machine.DiskJob, each time.Durati
 	file := filepath.Join(dir, "fio")
 	defer os.Remove(file)
 	args := []string{"--name=peer", "--filename=" + file, "--size=" + strconv.Itoa(fileBytes), "--rw=" + pattern, "--bs=" + strconv.Itoa(j.Block),
-		"--iodepth=" + strconv.Itoa(j.Depth), "--overwrite=1", "--norandommap=1", "--time_based=1", "--ramp_time=500ms",
+		"--iodepth=" + strconv.Itoa(j.Depth), "--overwrite=1", "--refill_buffers=1", "--norandommap=1", "--time_based=1", "--ramp_time=500ms",
 		"--runtime=" + strconv.Itoa(int(each.Seconds())), "--output-format=json"}
 	if j.Sync {
 		args = append(args, "--ioengine=psync", "--fdatasync=1")
