@@ -15,14 +15,15 @@ import (
 const (
 	defaultParallel = 8
 	defaultTimeout  = 30 * time.Second
-	// grace is how long a check may take to come back after its deadline before it is left behind.
-	grace = time.Second
+	// defaultGrace is how long a check may take to come back after its deadline before it is left behind.
+	defaultGrace = time.Second
 )
 
 // Runner runs checks. Its zero value is ready to use.
 type Runner struct {
 	Parallel int              // checks under way at once; 8 when 0
 	Timeout  time.Duration    // of each check; 30 s when 0
+	Grace    time.Duration    // for a check to come back, and to clean up, when its time or ctx is over; 1 s when 0
 	Now      func() time.Time // time.Now when nil
 	Sink     func(Result)     // told of each result as it comes, one at a time; may be nil
 	// Locate gives a requirement's place in the spec, for results that are no pass; may be nil.
@@ -37,6 +38,9 @@ func (r Runner) Run(ctx context.Context, checks []Check) []Result {
 	}
 	if r.Timeout <= 0 {
 		r.Timeout = defaultTimeout
+	}
+	if r.Grace <= 0 {
+		r.Grace = defaultGrace
 	}
 	if r.Now == nil {
 		r.Now = time.Now
@@ -88,7 +92,7 @@ func (r Runner) one(ctx context.Context, check Check) Result {
 		return r.finish(check, result, started, r.Now())
 	case <-ctx.Done():
 	}
-	late := time.NewTimer(grace)
+	late := time.NewTimer(r.Grace)
 	defer late.Stop()
 	select {
 	case result := <-done:

@@ -36,7 +36,7 @@ var rooms = map[string][]string{
 	"stacks/local/objectstore":            {"stacks/local/service"},
 	"stacks/local/balancer":               {"stacks/local/service"},
 	"validate":                            {"blueprints", "blueprints/architecture", "stacks"},
-	"validate/verify":                     {"blueprints", "blueprints/architecture", "stacks", "validate", "validate/verify/probe", "validate/verify/facts"},
+	"validate/verify":                     {"blueprints", "blueprints/architecture", "stacks", "validate", "validate/verify/probe", "validate/verify/facts", "validate/verify/measure", "benchmarks", "benchmarks/baseline", "benchmarks/consistency", "benchmarks/machine", "benchmarks/objects", "benchmarks/sql"},
 	"validate/verify/probe":               {},
 	"validate/verify/facts":               {"blueprints", "blueprints/architecture", "stacks", "validate/verify/probe"},
 	"internal/durable":                    {},

@@ -20,10 +20,33 @@ const (
 	Databases    = "database"
 	Storage      = "storage"
 	Identity     = "identity"
+	Load         = "load"
+	Consistency  = "consistency"
+	Backup       = "backup"
+	Baseline     = "baseline"
 )
 
+// suites hold what each suite consists of. Quick checks are asked all at once; long ones measure one after the other, when nothing else
+// is going on. A suite whose lists give no check is simply not in the results.
+var suites = []struct {
+	name  string
+	quick []func(*facts.Subject) []check
+	long  []func(*facts.Subject, Input) []longCheck
+}{
+	{name: Connectivity, quick: []func(*facts.Subject) []check{connectivity}},
+	{name: Hosts, quick: []func(*facts.Subject) []check{hosts}},
+	{name: Web, quick: []func(*facts.Subject) []check{web}},
+	{name: Databases, quick: []func(*facts.Subject) []check{databases}},
+	{name: Storage, quick: []func(*facts.Subject) []check{storage}},
+	{name: Identity, quick: []func(*facts.Subject) []check{identity}},
+	{name: Load},
+	{name: Consistency},
+	{name: Backup},
+	{name: Baseline},
+}
+
 // Suites are the names of all suites, in the order in which they are reported.
-var Suites = []string{Connectivity, Hosts, Web, Databases, Storage, Identity}
+var Suites = []string{Connectivity, Hosts, Web, Databases, Storage, Identity, Load, Consistency, Backup, Baseline}
 
 // check is one question: what must be asked of which hosts, and how the answers are judged.
 type check struct {
@@ -86,24 +109,26 @@ func plan(s *facts.Subject, only []string) ([]check, error) {
 		}
 	}
 	var checks []check
-	for _, suite := range []struct {
-		name string
-		make func(*facts.Subject) []check
-	}{{Connectivity, connectivity}, {Hosts, hosts}, {Web, web}, {Databases, databases}, {Storage, storage}, {Identity, identity}} {
+	for _, suite := range suites {
 		if len(only) > 0 && !slices.Contains(only, suite.name) {
 			continue
 		}
-		made := suite.make(s)
-		for i := range made {
-			made[i].suite = suite.name
-			made[i].requirements = s.Known(made[i].requirements...)
-			if len(made[i].requirements) == 0 {
-				made[i].requirements = s.Require("", "name")
+		for _, quick := range suite.quick {
+			for _, c := range quick(s) {
+				c.suite, c.requirements = suite.name, named(s, c.requirements)
+				checks = append(checks, c)
 			}
 		}
-		checks = append(checks, made...)
 	}
 	return checks, nil
+}
+
+// named keeps the requirements that the spec has; a check that serves none of them serves the environment as a whole.
+func named(s *facts.Subject, requirements []string) []string {
+	if known := s.Known(requirements...); len(known) > 0 {
+		return known
+	}
+	return s.Require("", "name")
 }
 
 // system is the task that every check about a host's own size and distribution shares.

@@ -11,7 +11,8 @@ import (
 
 // Effort says how much is measured. The zero value measures what takes a moment and drives no load.
 type Effort struct {
-	// Load is how long each load run lasts; 0 drives none, and what only load proves is unproven.
+	// Load is how long each load run lasts; 0 drives none, and what only load proves is unproven. In a suite that runs in full 0 is 30 s,
+	// and a negative Load drives none.
 	Load time.Duration
 	// Full measures what takes long as well: the knee, the hosts' own figures, concurrent histories, restores, baselines.
 	Full bool

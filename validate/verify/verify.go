@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"surety/blueprints"
@@ -33,7 +34,13 @@ type Input struct {
 	Live         func(ctx context.Context) (Live, error)
 	Capabilities stacks.Capabilities
 	Now          func() time.Time // time.Now when nil
-	Only         []string         // names of suites; empty: all
+	// Only names the suites to run, each then in full whatever Effort says; empty: all, with Effort.
+	Only   []string
+	Effort Effort
+	// Measured is told each measurement in full, one at a time; may be nil.
+	Measured func(Detail)
+	// Progress is told what a long check is doing, in a few words, several times a second at most; may be nil.
+	Progress func(check, text string)
 }
 
 // subject joins the facts. Reading back is part of it.
@@ -56,9 +63,11 @@ func (in Input) subject(ctx context.Context) *facts.Subject {
 	})
 }
 
-// Run verifies a deployment. It changes nothing but for what it puts and removes again itself: a temporary table per database
-// session and one object per bucket and user. Results come in a stable order, whatever order they were found in; sink, which may
-// be nil, is told of each as it is found, one at a time. An error means that nothing could be verified: a fault of the input.
+// Run verifies a deployment. Quick checks run first, all at once; then long ones, one at a time, because two measurements at once would
+// measure each other. It changes nothing but for what it puts and removes again itself: a temporary table per database session, one
+// object per bucket and user, and the tables and objects that load is driven on. Results come in a stable order, whatever order they
+// were found in; sink, which may be nil, is told of each as it is found, one at a time. When ctx ends, what runs is stopped and cleans
+// up, and what was not begun is unproven. An error means that nothing could be verified: a fault of the input.
 func Run(ctx context.Context, in Input, sink func(validate.Result)) ([]validate.Result, error) {
 	if in.Document == nil {
 		return nil, errors.New("verify: there is no spec to verify against")
@@ -81,7 +90,12 @@ func Run(ctx context.Context, in Input, sink func(validate.Result)) ([]validate.
 	}
 	all.run(ctx)
 	// Checks only wait for their hosts' answers, so that they may all be under way at once.
-	return validate.Runner{Parallel: max(1, len(runnable)), Timeout: time.Minute, Now: in.Now, Sink: sink, Locate: in.Document.At}.Run(ctx, runnable), nil
+	results := validate.Runner{Parallel: max(1, len(runnable)), Timeout: time.Minute, Now: in.Now, Sink: sink, Locate: in.Document.At}.Run(ctx, runnable)
+	results = append(results, in.measure(ctx, subject, sink)...)
+	slices.SortStableFunc(results, func(a, b validate.Result) int {
+		return slices.Index(Suites, a.Suite) - slices.Index(Suites, b.Suite)
+	})
+	return results, nil
 }
 
 // waiting is where an answer will be.
