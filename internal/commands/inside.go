@@ -11,6 +11,7 @@ import (
 	"surety/stacks/local/host"
 	"surety/stacks/local/objectstore"
 	"surety/stacks/local/postgres"
+	"surety/validate/verify/measure"
 	"surety/validate/verify/probe"
 )
 
@@ -63,6 +64,9 @@ func (a *app) insideCommands() []*cobra.Command {
 		service("balancer", "The balancer", func(c *cobra.Command, config string) error { return balancer.RunFile(c.Context(), config) }),
 		hidden("probe", "Measures from inside a host", func(c *cobra.Command, _ []string) error {
 			return probe.Main(c.Context(), a.stdin, a.stdout)
+		}),
+		hidden("measure", "Loads, measures and watches from inside a host", func(c *cobra.Command, _ []string) error {
+			return measure.Main(c.Context(), a.stdin, a.stdout)
 		}),
 	}
 }

@@ -38,6 +38,7 @@ var rooms = map[string][]string{
 	"validate":                            {"blueprints", "blueprints/architecture", "stacks"},
 	"validate/verify":                     {"blueprints", "blueprints/architecture", "stacks", "validate", "validate/verify/probe", "validate/verify/facts", "validate/verify/measure", "benchmarks", "benchmarks/baseline", "benchmarks/consistency", "benchmarks/machine", "benchmarks/objects", "benchmarks/sql"},
 	"validate/verify/probe":               {},
+	"validate/verify/measure":             {"stacks", "validate/verify/usage", "benchmarks", "benchmarks/consistency", "benchmarks/machine", "benchmarks/objects", "benchmarks/redis", "benchmarks/sql"},
 	"validate/verify/facts":               {"blueprints", "blueprints/architecture", "stacks", "validate/verify/probe"},
 	"internal/durable":                    {},
 	"benchmarks/consistency":              {},
