@@ -158,14 +158,6 @@ func (c *Client) Hosts(ctx context.Context) ([]Host, error) {
 	return out, err
 }
 
-// Promote makes a database's standby its primary and moves the service address to it. The old primary is stopped first and follows
-// the new one afterwards, when its host is alive.
-func (c *Client) Promote(ctx context.Context, database string) (Database, error) {
-	var out Database
-	err := c.do(ctx, http.MethodPost, resourcePath(KindDatabase, database)+"/promote", nil, &out)
-	return out, err
-}
-
 // Host finds a host of the environment, running or dead, without the daemon: its init is reached directly. *NotFound when there is none.
 func (c *Client) Host(name string) (*host.Host, error) {
 	if !hostName.MatchString(name) {

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"net"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -279,83 +278,4 @@ func (d *daemon) removeDatabase(ctx context.Context, r record) error {
 		}
 	}
 	return d.removeHosts(ctx, r)
-}
-
-// promote makes the standby the primary. The old primary's server is stopped first, so that no write is taken that would be lost; then
-// the same steps as in a PUT, which also carry a promotion through that was cut short.
-func (d *daemon) promote(req *http.Request) (any, error) {
-	name := req.PathValue("name")
-	unlock, err := d.locks.lock(req.Context(), string(KindDatabase)+"/"+name)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	r, ok := d.book.get(KindDatabase, name)
-	if !ok || r.Phase == phaseDeleting {
-		return nil, &NotFound{Kind: KindDatabase, Name: name}
-	}
-	db, err := specOf[Database](r)
-	if err != nil {
-		return nil, err
-	}
-	old, standbys := databaseHosts(r, db)
-	if len(standbys) == 0 {
-		return nil, &Conflict{Message: fmt.Sprintf("database %q has no standby", name), Mend: "set standby to true first"}
-	}
-	act, cancel := context.WithTimeout(d.base, actTimeout)
-	defer cancel()
-	next := standbys[0]
-	if s, err := d.askHost(act, next); err != nil || !s.Running {
-		return nil, &Conflict{Message: fmt.Sprintf("the standby %s does not run (%v)", next, err), Mend: "put the database again to mend it"}
-	}
-	if h, err := d.find(old); err == nil && h.Running() {
-		if err := h.Stop(act, mainService); err != nil {
-			return nil, fmt.Errorf("stop the old primary: %w", err)
-		}
-	}
-	d.faults.step(r, "fenced")
-	r.Primary, r.Phase = next, phaseWanted
-	if err := d.book.save(r); err != nil {
-		return nil, err
-	}
-	d.faults.step(r, "promoting")
-	if err := d.takeOver(act, &r, db, next); err != nil {
-		return nil, err
-	}
-	// The old primary follows when its host is alive; a dead one is for the next PUT to mend.
-	if h, err := d.find(old); err == nil && h.Running() {
-		if err := d.putDatabase(act, act, &r, db); err != nil {
-			return nil, err
-		}
-		r.Phase = phaseDone
-		if err := d.book.save(r); err != nil {
-			return nil, err
-		}
-	}
-	return d.readDatabase(act, r, db, false)
-}
-
-func (d *daemon) askHost(ctx context.Context, name string) (postgres.Status, error) {
-	h, err := d.find(name)
-	if err != nil {
-		return postgres.Status{}, err
-	}
-	return askAgent(ctx, h)
-}
-
-// takeOver makes a host the serving primary.
-func (d *daemon) takeOver(ctx context.Context, r *record, db Database, name string) error {
-	cidr, err := d.cidr()
-	if err != nil {
-		return err
-	}
-	c, err := d.databaseConfig(r, db, cidr, name)
-	if err != nil {
-		return err
-	}
-	h, err := d.raiseDatabase(ctx, *r, db, name, c)
-	if err != nil {
-		return err
-	}
-	return d.databaseReady(ctx, h, c)
 }
