@@ -6,12 +6,9 @@
 package releases
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"surety/stacks"
@@ -31,10 +28,8 @@ const (
 
 // Record is one release. It holds no secret: Graph and Plan carry secrets as references, and Verdict never quotes one.
 type Record struct {
-	Hash     string `json:"hash"`     // SHA-256 over the text of this record with an empty hash; first, so that it is found first
-	Previous string `json:"previous"` // hash of the record before; empty for the first
+	head // hash, previous, number
 
-	Number  int            `json:"number"` // counts from 1, without gaps
 	Made    time.Time      `json:"made"`
 	Took    time.Duration  `json:"took"`
 	Cause   string         `json:"cause"` // "up", "rollback to 3"
@@ -53,6 +48,8 @@ type Record struct {
 	Service *Service `json:"service,omitempty"`
 	// Back is the return to the release before, when there was one.
 	Back *Back `json:"back,omitempty"`
+	// Evidence is the hash of the newest evidence when this was recorded, so that none can be dropped from before it.
+	Evidence string `json:"evidence,omitempty"`
 }
 
 // Verdict is what verification found.
@@ -73,36 +70,6 @@ type Back struct {
 	Verdict Verdict       `json:"verdict"`
 	Problem string        `json:"problem,omitempty"` // why it did not succeed
 }
-
-// encode gives the text of the record's file, with its hash in it.
-func (r *Record) encode(previous string) ([]byte, error) {
-	r.Previous, r.Hash = previous, ""
-	text, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return nil, fmt.Errorf("encode release %d: %w", r.Number, err)
-	}
-	text = append(text, '\n')
-	r.Hash = digest(text)
-	return bytes.Replace(text, []byte(emptyHash), []byte(hashField(r.Hash)), 1), nil
-}
-
-// decode reads a record and checks that its text is, to the byte, the one that was written. The text counts and not its
-// meaning, so that a later version of this tool, which knows more fields, still finds old records whole.
-func decode(text []byte) (Record, error) {
-	var r Record
-	if err := json.Unmarshal(text, &r); err != nil {
-		return r, err
-	}
-	bare := bytes.Replace(text, []byte(hashField(r.Hash)), []byte(emptyHash), 1)
-	if r.Hash == "" || digest(bare) != r.Hash {
-		return r, errors.New("its content does not match its hash")
-	}
-	return r, nil
-}
-
-const emptyHash = `"hash": ""`
-
-func hashField(hash string) string { return `"hash": "` + hash + `"` }
 
 func digest(text []byte) string {
 	sum := sha256.Sum256(text)

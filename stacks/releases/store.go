@@ -1,51 +1,35 @@
 package releases
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
-
-	"surety/internal/durable"
 )
 
-// Store keeps release records in a folder, one file each, never rewritten.
-type Store struct{ dir string }
+// Store keeps release records in a folder, one file each, never rewritten, and beside it what was measured of releases later on.
+type Store struct {
+	records  chain[Record]
+	evidence chain[Evidence]
+}
 
-// NewStore gives the store in dir, which need not exist yet.
-func NewStore(dir string) *Store { return &Store{dir} }
+// NewStore gives the store in dir, which need not exist yet. Evidence is kept in dir + "-evidence".
+func NewStore(dir string) *Store {
+	return &Store{
+		chain[Record]{dir: dir, kind: "release", head: func(r *Record) *head { return &r.head },
+			form: func(r *Record) ([]byte, error) { return json.MarshalIndent(r, "", " ") }},
+		chain[Evidence]{dir: dir + evidenceSuffix, kind: "evidence", head: func(e *Evidence) *head { return &e.head },
+			form: func(e *Evidence) ([]byte, error) { return json.Marshal(e) }},
+	}
+}
 
 // ErrTampered says that the records are not the ones that were written.
 var ErrTampered = errors.New("release records were changed after they were written")
 
 // All reads every record, oldest first, and checks the chain. A record that was changed, dropped or put in between
 // gives an error that wraps ErrTampered and names it; the records before it are returned.
-func (s *Store) All() ([]Record, error) {
-	names, err := s.names()
-	if err != nil {
-		return nil, err
-	}
-	var records []Record
-	previous := ""
-	for i, name := range names {
-		record, err := s.read(name)
-		if err != nil {
-			return records, err
-		}
-		switch {
-		case name != fileName(i+1) || record.Number != i+1:
-			return records, fmt.Errorf("%s: release %d is missing: %w", s.dir, i+1, ErrTampered)
-		case record.Previous != previous:
-			return records, fmt.Errorf("%s: it does not follow the record before it: %w", filepath.Join(s.dir, name), ErrTampered)
-		}
-		previous = record.Hash
-		records = append(records, record)
-	}
-	return records, nil
-}
+func (s *Store) All() ([]Record, error) { return s.records.all() }
 
 // Current gives the release that serves: the newest kept one since the environment was last destroyed; nil when there is none.
 func Current(records []Record) *Record {
@@ -65,55 +49,66 @@ func Before(records []Record, r *Record) *Record { return Current(records[:r.Num
 
 // Append gives the record its number and place in the chain and writes it durably. Of two writers at once, one gets an error.
 func (s *Store) Append(r *Record) error {
-	records, err := s.All()
+	records, err := s.records.all()
 	if err != nil {
 		return err
 	}
-	previous := ""
-	if n := len(records); n > 0 {
-		previous = records[n-1].Hash
-	}
-	r.Number = len(records) + 1
-	text, err := r.encode(previous)
+	evidence, err := s.evidence.all()
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteNew(filepath.Join(s.dir, fileName(r.Number)), text); err != nil {
-		return fmt.Errorf("keep release %d: %w", r.Number, err)
+	if n := len(evidence); n > 0 {
+		r.Evidence = evidence[n-1].Hash
 	}
-	return nil
+	return s.records.add(records, r)
 }
 
-// names lists the record files in order.
-func (s *Store) names() ([]string, error) {
-	entries, err := os.ReadDir(s.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// Keep gives a piece of evidence its number and place in the chain and writes it durably. Writers at once follow one another.
+func (s *Store) Keep(e *Evidence) error {
+	if e.ReleaseHash == "" {
+		return errors.New("keep evidence: it names no release")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read releases: %w", err)
-	}
-	var names []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".json") {
-			names = append(names, e.Name())
+	const most = 100 // writers before us at the same moment
+	for attempt := 1; ; attempt++ {
+		kept, err := s.evidence.all()
+		if err != nil {
+			return err
+		}
+		if err := s.evidence.add(kept, e); !errors.Is(err, fs.ErrExist) || attempt == most {
+			return err
 		}
 	}
-	slices.Sort(names)
-	return names, nil
 }
 
-func (s *Store) read(name string) (Record, error) {
-	path := filepath.Join(s.dir, name)
-	text, err := os.ReadFile(path)
+// AllEvidence reads every piece of evidence, oldest first, and checks that none was changed, dropped or put in between since: by
+// its own chain, and by the records of releases, each of which names the newest evidence of its time. An error wraps ErrTampered and names the file.
+func (s *Store) AllEvidence(records []Record) ([]Evidence, error) {
+	kept, err := s.evidence.all()
 	if err != nil {
-		return Record{}, fmt.Errorf("read release: %w", err)
+		return kept, err
 	}
-	record, err := decode(text)
-	if err != nil {
-		return Record{}, fmt.Errorf("%s: %w: %w", path, ErrTampered, err)
+	known := map[string]bool{"": true}
+	for _, e := range kept {
+		known[e.Hash] = true
 	}
-	return record, nil
+	for _, r := range records {
+		if !known[r.Evidence] {
+			return kept, fmt.Errorf("%s: evidence that release %d names is missing: %w", s.evidence.dir, r.Number, ErrTampered)
+		}
+	}
+	for _, e := range kept {
+		if e.Release < 1 || e.Release > len(records) || records[e.Release-1].Hash != e.ReleaseHash {
+			return kept, fmt.Errorf("%s: evidence %d is of a release %d that is not in the records: %w", s.evidence.dir, e.Number, e.Release, ErrTampered)
+		}
+	}
+	return kept, nil
 }
 
-func fileName(number int) string { return fmt.Sprintf("%04d.json", number) }
+// EvidenceOf reads what was measured of a release since it was made, oldest first, with the checks of AllEvidence.
+func (s *Store) EvidenceOf(records []Record, r *Record) ([]Evidence, error) {
+	kept, err := s.AllEvidence(records)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(kept, func(e Evidence) bool { return e.ReleaseHash != r.Hash }), nil
+}
