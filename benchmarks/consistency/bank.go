@@ -61,17 +61,17 @@ func Bank(ctx context.Context, c Config) (Result, error) {
 	if c.Keys < 2 {
 		return Result{}, errors.New("bank: a transfer needs two keys")
 	}
-	began, table := time.Now(), unique("_")
+	began, table := time.Now(), newTable()
 	write, read, err := c.Database.options()
 	if read.IsoLevel == pgx.ReadCommitted {
 		read.IsoLevel = pgx.RepeatableRead // a snapshot of several statements
 	}
 	if err == nil {
-		err = c.Database.setUp(ctx, c.Timeout, "CREATE TABLE "+table+" (id int PRIMARY KEY, balance bigint NOT NULL, version bigint NOT NULL)",
+		err = c.Database.setUp(ctx, c.Timeout, table.schema(), "CREATE TABLE "+string(table)+" (id int PRIMARY KEY, balance bigint NOT NULL, version bigint NOT NULL)",
 			fmt.Sprintf("INSERT INTO %s SELECT i, %d, 0 FROM generate_series(0, %d) AS i", table, opening, c.Keys-1))
 	}
 	if err == nil {
-		err = c.Database.awaitTable(ctx, table, c.Keys, max(c.Settle, c.Timeout))
+		err = c.Database.awaitTable(ctx, string(table), c.Keys, max(c.Settle, c.Timeout))
 	}
 	if err != nil {
 		return Result{}, errors.Join(fmt.Errorf("bank: %w", err), c.Database.drop(table))
@@ -83,11 +83,11 @@ func Bank(ctx context.Context, c Config) (Result, error) {
 	var ready sync.WaitGroup
 	for i := range max(c.Clients/3, 1) {
 		ready.Add(1)
-		readers.Go(func() { l.watch(working, c, read, table, c.Clients+i, ready.Done) })
+		readers.Go(func() { l.watch(working, c, read, string(table), c.Clients+i, ready.Done) })
 	}
 	ready.Wait()
 	for i := range c.Clients {
-		all.Go(func() { l.transfers(ctx, c, write, table, i) })
+		all.Go(func() { l.transfers(ctx, c, write, string(table), i) })
 	}
 	all.Wait()
 	stop()
@@ -95,7 +95,7 @@ func Bank(ctx context.Context, c Config) (Result, error) {
 	// The last look is at the primary: what stands there in the end must add up too.
 	s := &session{url: c.Database.URL}
 	defer s.Close()
-	l.look(ctx, c, s, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, table, -1)
+	l.look(ctx, c, s, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, string(table), -1)
 	left := c.Database.drop(table)
 	if err := ctx.Err(); err != nil {
 		return Result{}, errors.Join(fmt.Errorf("bank: %w", err), left)

@@ -3,7 +3,7 @@
 // listing of objects, and which acknowledged rows a fail-over loses.
 //
 // All clients of a run share one process and its monotonic clock, so that the order of their operations is known. Every run is
-// bounded in operations and time, makes its own keys and tables and removes them. A run that could decide nothing is unproven.
+// bounded in operations and time, makes its own keys and tables, these in a schema of their own, and removes them. A run that could decide nothing is unproven.
 package consistency
 
 import (
@@ -53,7 +53,7 @@ type Store struct {
 	MaxSize   int      `json:"maxSize,omitempty"` // of an object to read back, bytes; 1 MiB
 }
 
-// Database is a PostgreSQL database in which the user may create tables.
+// Database is a PostgreSQL database in which the user may create schemas.
 type Database struct {
 	URL       string `json:"url"`                 // "postgres://…", also with several hosts and target_session_attrs
 	ReadURL   string `json:"readURL,omitempty"`   // where reads go when not to URL, as to a standby

@@ -44,8 +44,8 @@ func Durability(ctx context.Context, c Config, fault func(ctx context.Context) e
 	if err != nil {
 		return Result{}, fmt.Errorf("durability: %w", err)
 	}
-	began, table, d := time.Now(), unique("_"), c.Database
-	if err := d.setUp(ctx, c.Timeout, "CREATE TABLE "+table+" (writer int, number int, check_sum text NOT NULL, PRIMARY KEY (writer, number))"); err != nil {
+	began, table, d := time.Now(), newTable(), c.Database
+	if err := d.setUp(ctx, c.Timeout, table.schema(), "CREATE TABLE "+string(table)+" (writer int, number int, check_sum text NOT NULL, PRIMARY KEY (writer, number))"); err != nil {
 		return Result{}, errors.Join(fmt.Errorf("durability: %w", err), d.drop(table))
 	}
 	j := &journal{start: time.Now(), rows: make([][]row, c.Clients)}
@@ -53,7 +53,7 @@ func Durability(ctx context.Context, c Config, fault func(ctx context.Context) e
 	defer stop()
 	var writers sync.WaitGroup
 	for w := range c.Clients {
-		writers.Go(func() { j.write(writing, c, table, w) })
+		writers.Go(func() { j.write(writing, c, string(table), w) })
 	}
 	pause(ctx, d.Before)
 	before := j.acknowledged()
@@ -81,7 +81,7 @@ func Durability(ctx context.Context, c Config, fault func(ctx context.Context) e
 	if err != nil {
 		return Result{}, errors.Join(fmt.Errorf("durability: %w", err), d.drop(table))
 	}
-	found, missing := d.readRows(ctx, table, max(c.Timeout, 10*time.Second))
+	found, missing := d.readRows(ctx, string(table), max(c.Timeout, 10*time.Second))
 	left := d.drop(table)
 	return result(c.Seed, began, withLeft(j.judge(c, found, missing, struck, revived), left)), nil
 }

@@ -19,20 +19,20 @@ func Rows(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("consistency of rows: %w", err)
 	}
-	began, table := time.Now(), unique("_")
+	began, table := time.Now(), newTable()
 	write, read, err := c.Database.options()
 	if err == nil {
-		err = c.Database.setUp(ctx, c.Timeout, "CREATE TABLE "+table+" (key text PRIMARY KEY, value text NOT NULL)")
+		err = c.Database.setUp(ctx, c.Timeout, table.schema(), "CREATE TABLE "+string(table)+" (key text PRIMARY KEY, value text NOT NULL)")
 	}
 	if err == nil {
-		err = c.Database.awaitTable(ctx, table, 0, max(c.Settle, c.Timeout))
+		err = c.Database.awaitTable(ctx, string(table), 0, max(c.Settle, c.Timeout))
 	}
 	if err != nil {
 		return Result{}, errors.Join(fmt.Errorf("consistency of rows: %w", err), c.Database.drop(table))
 	}
 	clients := make([]Client, c.Clients)
 	for i := range clients {
-		r := &rowClient{table: table, write: write, read: read, main: &session{url: c.Database.URL}, reads: &session{url: c.Database.ReadURL}}
+		r := &rowClient{table: string(table), write: write, read: read, main: &session{url: c.Database.URL}, reads: &session{url: c.Database.ReadURL}}
 		if c.Database.ReadURL == c.Database.URL {
 			r.reads = r.main
 		}

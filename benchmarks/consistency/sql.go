@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -158,10 +159,21 @@ func (d *Database) awaitTable(ctx context.Context, table string, rows int, limit
 	}
 }
 
-// drop removes a table with a deadline of its own, because the run's may be over.
-func (d *Database) drop(table string) error {
-	if err := d.setUp(context.Background(), 15*time.Second, "DROP TABLE IF EXISTS "+table); err != nil {
-		return fmt.Errorf("table %s is left: %w", table, err)
+// table is the name of a run's table, in a schema of its own, so that nothing of the database's user is in reach of a slip.
+type table string
+
+func newTable() table { return table(unique("_") + ".t") }
+
+// name is that of the table's schema.
+func (t table) name() string { name, _, _ := strings.Cut(string(t), "."); return name }
+
+// schema is the statement that makes the table's schema.
+func (t table) schema() string { return "CREATE SCHEMA " + t.name() }
+
+// drop removes a table and its schema, with a deadline of its own, because the run's may be over.
+func (d *Database) drop(t table) error {
+	if err := d.setUp(context.Background(), 15*time.Second, "DROP SCHEMA IF EXISTS "+t.name()+" CASCADE"); err != nil {
+		return fmt.Errorf("schema %s is left: %w", t.name(), err)
 	}
 	return nil
 }
