@@ -11,7 +11,8 @@ import (
 // Kind is what a component is.
 type Kind string
 
-// Kinds of component. A Balancer is derived: each server group that is public or used by another group gets one.
+// Kinds of component. A Balancer is derived: each server group that is public or used by another group gets one. So is the bucket of
+// each backup.
 const (
 	KindServer   Kind = "server"
 	KindDatabase Kind = "database"
@@ -43,9 +44,10 @@ type SecretComponent struct {
 	Requirements []string `json:"requirements"`
 }
 
-// Component is one sized part. Exactly one of Server, Database, Bucket and Balancer is set, by Kind.
+// Component is one sized part. Exactly one of Server, Database, Bucket and Balancer is set, by Kind; Backup is set beside Bucket in a
+// bucket that keeps copies.
 type Component struct {
-	ID           string             `json:"id"` // "servers.web", "databases.main", "buckets.media", "balancers.web"
+	ID           string             `json:"id"` // "servers.web", "databases.main", "buckets.media", "balancers.web", "backups.nightly"
 	Kind         Kind               `json:"kind"`
 	Name         string             `json:"name"` // "web"
 	Instances    int                `json:"instances"`
@@ -55,6 +57,7 @@ type Component struct {
 	Database     *DatabaseComponent `json:"database,omitempty"`
 	Bucket       *BucketComponent   `json:"bucket,omitempty"`
 	Balancer     *BalancerComponent `json:"balancer,omitempty"`
+	Backup       *BackupComponent   `json:"backup,omitempty"`
 }
 
 // ServerComponent is what is particular to a server group.
@@ -83,9 +86,9 @@ type BucketComponent struct {
 	Grants     []Grant `json:"grants"` // one per use
 }
 
-// Grant lets a server group read and write a bucket.
+// Grant lets a component's hosts read and write a bucket.
 type Grant struct {
-	To           string   `json:"to"` // component ID of the server group
+	To           string   `json:"to"` // component ID: of a server group, of what is copied into the bucket, or of a backup that copies the bucket
 	Requirements []string `json:"requirements"`
 }
 

@@ -28,12 +28,17 @@ func (d *designer) entries() []entry {
 	if len(entries) == 0 && len(d.out.Components) > 0 {
 		all := entry{}
 		for _, c := range slices.Backward(d.out.Components) {
-			all.parts = append(all.parts, c.ID)
+			if c.serves() {
+				all.parts = append(all.parts, c.ID)
+			}
 		}
 		entries = append(entries, all)
 	}
 	return entries
 }
+
+// serves tells whether callers notice when the component is down. Of a backup they do not: it copies what serves them.
+func (c Component) serves() bool { return c.Backup == nil }
 
 // closure lists a component and everything it needs, each once, nearest first.
 func (d *designer) closure(start string) []string {
@@ -163,14 +168,14 @@ func (d *designer) singlePoints(entries []entry) {
 // ends lists the components that no other needs; in a circle, which is no sound architecture, all of them.
 func (d *designer) ends() []entry {
 	needed := map[string]bool{}
-	for _, on := range d.needs {
-		for _, id := range on {
-			needed[id] = true
+	for _, c := range d.out.Components {
+		for _, id := range d.needs[c.ID] {
+			needed[id] = needed[id] || c.serves()
 		}
 	}
 	var ends []entry
 	for _, c := range d.out.Components {
-		if !needed[c.ID] {
+		if !needed[c.ID] && c.serves() {
 			ends = append(ends, entry{id: c.ID, parts: d.closure(c.ID)})
 		}
 	}

@@ -114,6 +114,7 @@ func (d *designer) buckets() {
 			}
 			b.Grants = append(b.Grants, Grant{To: u.from, Requirements: d.only(u.id)})
 		}
+		b.Grants = append(b.Grants, d.backupGrants(id)...)
 		c.Bucket = b
 		d.add(c)
 	}

@@ -17,6 +17,7 @@ func Design(doc *blueprints.Document) (Architecture, blueprints.Diagnostics) {
 	d.servers()
 	d.databases()
 	d.buckets()
+	d.backups()
 	d.balancers()
 	d.flows()
 	d.order()

@@ -6,13 +6,18 @@ import (
 	"strings"
 )
 
-// flows lists every permitted connection: the uses, the way in from outside, the balancers' way to their servers, and replication.
+// flows lists every permitted connection: the uses, the way in from outside, the balancers' way to their servers, replication,
+// and the copies' way to where they are kept.
 func (d *designer) flows() {
 	var flows []Flow
 	for i := range d.out.Components {
 		switch c := &d.out.Components[i]; c.Kind {
 		case KindBalancer:
 			flows = append(flows, d.balancerFlows(c)...)
+		case KindBucket:
+			if c.Backup != nil {
+				flows = append(flows, d.backupFlows(c)...)
+			}
 		case KindServer:
 			flows = append(flows, d.useFlows(c)...)
 		case KindDatabase:

@@ -43,6 +43,8 @@ type Entry struct {
 	Evidence    string    `json:"evidence"` // the figure or fact; of an unproven one, the reason
 	Source      Source    `json:"source"`
 	At          time.Time `json:"at,omitzero"`
+	// Cause is the command that measured it, as "verify --suite load", when that was not the one that made the release.
+	Cause string `json:"cause,omitempty"`
 	// Entries is the number of recorded verdicts that a final row was joined from.
 	Entries int `json:"entries,omitempty"`
 }

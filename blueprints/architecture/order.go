@@ -9,15 +9,20 @@ import (
 )
 
 // Dependencies gives, for each component, the IDs of the components that must stand before it: what a server group uses,
-// and the server group behind a balancer.
+// the server group behind a balancer, and what a backup copies.
 func (a Architecture) Dependencies() map[string][]string {
 	needs := make(map[string][]string, len(a.Components))
 	for _, c := range a.Components {
-		switch c.Kind {
-		case KindServer:
+		switch {
+		case c.Server != nil:
 			needs[c.ID] = slices.Clone(c.Server.Uses)
-		case KindBalancer:
+		case c.Balancer != nil:
 			needs[c.ID] = []string{c.Balancer.For}
+		case c.Backup != nil:
+			needs[c.ID] = nil
+			for _, source := range c.Backup.Sources {
+				needs[c.ID] = append(needs[c.ID], source.Component)
+			}
 		default:
 			needs[c.ID] = nil
 		}
