@@ -124,6 +124,21 @@ func (e Evidence) sentence() string {
 	return b.String()
 }
 
+// drawing gives the lines of a drawing, indented. Blanks keep their places, and no control character is left.
+func (e Evidence) drawing(indent string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimRight(e.Drawing, "\n")) {
+		line = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return -1
+			}
+			return r
+		}, strings.ReplaceAll(line, "\t", " "))
+		b.WriteString(strings.TrimRight(indent+line, " ") + "\n")
+	}
+	return b.String()
+}
+
 // oneLine folds white space, control characters included: what a program printed must not move the terminal's cursor.
 func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")

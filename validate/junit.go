@@ -81,6 +81,9 @@ func junitOf(r Result) junitCase {
 	var lines []string
 	for _, e := range r.Evidence {
 		lines = append(lines, e.sentence())
+		if drawn := e.drawing("  "); drawn != "" {
+			lines = append(lines, strings.TrimRight(drawn, "\n"))
+		}
 	}
 	text := strings.Join(lines, "\n")
 	switch r.State {

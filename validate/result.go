@@ -24,6 +24,8 @@ type Evidence struct {
 	Want string `json:"want,omitempty"` // what the requirement asks
 	Got  string `json:"got"`            // what was seen
 	From string `json:"from,omitempty"` // where it was observed: the host's name
+	// Drawing shows it over several lines of equal-width characters, as a history of clients does; most evidence has none.
+	Drawing string `json:"drawing,omitempty"`
 }
 
 // Result is what a check found. Requirements are the IDs it serves.

@@ -95,7 +95,7 @@ func (o TextOptions) result(out io.Writer, r Result) {
 	}
 	for _, e := range r.Evidence {
 		if r.State == Pass || e.Want != e.Got || len(r.Evidence) == 1 {
-			fmt.Fprintf(out, "      %s\n", e.sentence())
+			fmt.Fprintf(out, "      %s\n%s", e.sentence(), e.drawing("        "))
 		}
 	}
 }

@@ -136,7 +136,7 @@ func (c check) runner(s *facts.Subject, needs []waiting) func(ctx context.Contex
 func result(s *facts.Subject, v verdict, took time.Duration) validate.Result {
 	r := validate.Result{State: v.state, Summary: s.Hide(v.summary), Took: took, Requirements: s.Known(v.requirements...)}
 	for _, e := range v.evidence {
-		e.Got, e.Want, e.What = s.Hide(e.Got), s.Hide(e.Want), s.Hide(e.What)
+		e.Got, e.Want, e.What, e.Drawing = s.Hide(e.Got), s.Hide(e.Want), s.Hide(e.What), s.Hide(e.Drawing)
 		r.Evidence = append(r.Evidence, e)
 	}
 	return r
