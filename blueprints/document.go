@@ -9,7 +9,7 @@ import (
 )
 
 // Requirement is one leaf of the spec. Its ID is its path, as in "servers.web.expects.p95".
-// Each element of uses and of backups.X.of is a requirement ("servers.web.uses[0]").
+// Each element of uses, of backups.X.of and of expects.requests is a requirement ("servers.web.uses[0]").
 // These are one requirement each, because their parts only mean something together: objectives.budget,
 // objectives.residency, servers.X.public, servers.X.runs.command, servers.X.runs.versionCommand, backups.X.keep.
 // A secret or bucket of which nothing is said but its name is one requirement: "buckets.media".
@@ -126,7 +126,7 @@ func (d *Document) requirements(id string, path []string, n *yaml.Node) {
 		}
 	case n.Kind == yaml.SequenceNode:
 		for i, e := range n.Content {
-			if p := element(id, i); !d.faulty[p] {
+			if p := element(id, i); !d.faulty[p] && !d.tainted[p] {
 				d.Requirements = append(d.Requirements, Requirement{ID: p, Value: oneLine(e), Position: d.At(p)})
 			}
 		}

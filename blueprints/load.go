@@ -120,7 +120,7 @@ func (d *Document) prune(path string, n *yaml.Node) *yaml.Node {
 		for i, e := range n.Content {
 			p := element(path, i)
 			if d.faulty[p] {
-				e = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Line: e.Line, Column: e.Column}
+				e = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null", Line: e.Line, Column: e.Column} // empty, whatever it should be
 			}
 			c.Content = append(c.Content, d.prune(p, e))
 		}

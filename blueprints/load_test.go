@@ -93,6 +93,38 @@ func glob(t *testing.T, pattern string) []string {
 	return files
 }
 
+// Each request of a mix is one requirement, and one with a faulty part is left out whole.
+func TestRequestsOfAMix(t *testing.T) {
+	doc, ds := Parse("s.yaml", []byte(`surety: v1
+name: a
+servers:
+  web:
+    runs: {package: nginx, command: [nginx], port: 80}
+    expects:
+      rps: 5
+      requests: [{path: /, weight: 4}, {path: /a, weight: none}, {path: "/b?c=d", method: POST, body: e}, {}]
+`))
+	if len(ds) != 2 {
+		t.Errorf("diagnostics: %v", ds)
+	}
+	want := []Request{{Path: "/", Weight: 4}, {Path: "/a"}, {Path: "/b?c=d", Method: "POST", Body: "e"}, {}}
+	if got := doc.Spec.Servers["web"].Expects.Requests; !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+	var leaves []string
+	for _, r := range doc.Requirements {
+		if strings.Contains(r.ID, "requests") {
+			leaves = append(leaves, r.ID+" = "+r.Value)
+		}
+	}
+	if got := strings.Join(leaves, "; "); got != `servers.web.expects.requests[0] = {path: /, weight: 4}; servers.web.expects.requests[2] = {path: "/b?c=d", method: POST, body: e}` {
+		t.Errorf("requirements: %s", got)
+	}
+	if want[1].Kind() != "GET /a" || want[2].Kind() != "POST /b?c=d" {
+		t.Error(want[1].Kind(), want[2].Kind())
+	}
+}
+
 func TestAtFallsBackToTheNearestParent(t *testing.T) {
 	doc, _ := Parse("s.yaml", []byte(small))
 	for id, want := range map[string]string{

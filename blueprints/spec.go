@@ -86,6 +86,15 @@ type Software struct {
 	Health string `yaml:"health" json:"health,omitempty"`
 }
 
+// Kind names a request among a mix: its method and path.
+func (r Request) Kind() string {
+	method := r.Method
+	if method == "" {
+		method = "GET"
+	}
+	return method + " " + r.Path
+}
+
 // Size is the least a component must be given.
 type Size struct {
 	CPU    float64 `yaml:"cpu" json:"cpu,omitempty"` // virtual CPUs
@@ -99,11 +108,24 @@ type Public struct {
 	From string `yaml:"from" json:"from,omitempty"` // CIDR, 0.0.0.0/0 when left out
 }
 
-// ServerExpects are load requirements on a public server group.
+// ServerExpects are load requirements on a server group that others call.
 type ServerExpects struct {
 	RPS    float64  `yaml:"rps" json:"rps,omitempty"` // requests per second
 	P95    Duration `yaml:"p95" json:"p95,omitempty"`
 	Errors Percent  `yaml:"errors" json:"errors,omitempty"` // largest share of failed requests
+	// Requests are what is asked for under load; the health path, or / without one, when left out.
+	Requests []Request `yaml:"requests" json:"requests,omitempty"`
+}
+
+// Limited tells whether anything is required: requests by themselves require nothing.
+func (e ServerExpects) Limited() bool { return e.RPS > 0 || e.P95 > 0 || e.Errors > 0 }
+
+// Request is one kind of HTTP request in a mix.
+type Request struct {
+	Path   string `yaml:"path" json:"path"`               // with its query
+	Method string `yaml:"method" json:"method,omitempty"` // GET when left out
+	Weight int    `yaml:"weight" json:"weight,omitempty"` // its share, against the others' weights; 1 when left out
+	Body   string `yaml:"body" json:"body,omitempty"`     // sent as it is
 }
 
 // Database is a managed database.
@@ -119,6 +141,8 @@ type Database struct {
 type DatabaseExpects struct {
 	TPS float64  `yaml:"tps" json:"tps,omitempty"` // transactions per second
 	P95 Duration `yaml:"p95" json:"p95,omitempty"`
+	// Transaction is a file of SQL, relative to the spec, that is one transaction; a mix in the manner of TPC-B when left out.
+	Transaction string `yaml:"transaction" json:"transaction,omitempty"`
 }
 
 // Bucket is object storage.

@@ -49,6 +49,7 @@ func (j *judge) database(name string, d blueprints.Database) {
 	}
 	at := id + ".expects"
 	j.asksNothing(at+".p95", d.Expects.P95 == 0, "p95: 30ms")
+	j.transaction(at+".transaction", d)
 	switch {
 	case d.Expects.TPS > 0 && d.Expects.P95 == 0 && j.leftOut(at+".p95"):
 		j.warn(at+".tps", "a rate without a transaction time is met however late they end", "add p95: 30ms")

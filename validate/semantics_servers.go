@@ -21,7 +21,7 @@ func (j *judge) server(name string, s blueprints.Server, entries map[int]string)
 		j.fault(id+".runs.port", "health is asked for, and there is no port to ask", "add port: 8080", id+".runs.health")
 	}
 	j.public(id, s, entries)
-	j.load(id, s)
+	j.load(name, s)
 	j.uses(id, s)
 	for _, at := range blueprints.SortedKeys(texts(s)) {
 		j.references(id, at, texts(s)[at], s)
@@ -67,38 +67,48 @@ func (j *judge) software(id string, r blueprints.Software) {
 	}
 }
 
-// program looks for the file. It must lie in the spec's folder, so that the spec can be moved and kept as one.
+// program looks for the file that is put on hosts.
 func (j *judge) program(id, program string) {
+	info := j.file(id, program, "build it, or correct the path", "name the executable file in it")
+	if info != nil && info.Mode()&0o111 == 0 {
+		j.fault(id, fmt.Sprintf("%q is not executable", program), fmt.Sprintf("run chmod +x %q", program))
+	}
+}
+
+// file looks for a file that the spec names. It must lie in the spec's folder, so that the spec can be moved and kept as one. Nil: a
+// fault was reported.
+func (j *judge) file(id, name, make, isFolder string) os.FileInfo {
 	const inside = "put the file into the folder of the spec and write its path from there"
-	if filepath.IsAbs(program) {
-		j.fault(id, fmt.Sprintf("%q is an absolute path", program), inside)
-		return
+	if filepath.IsAbs(name) {
+		j.fault(id, fmt.Sprintf("%q is an absolute path", name), inside)
+		return nil
 	}
-	if !filepath.IsLocal(program) {
-		j.fault(id, fmt.Sprintf("%q leads out of the folder of the spec", program), inside)
-		return
+	if !filepath.IsLocal(name) {
+		j.fault(id, fmt.Sprintf("%q leads out of the folder of the spec", name), inside)
+		return nil
 	}
-	file := filepath.Join(j.doc.Dir, program)
+	file := filepath.Join(j.doc.Dir, name)
 	real, err := filepath.EvalSymlinks(file)
 	if err == nil {
 		if dir, e := filepath.EvalSymlinks(j.doc.Dir); e == nil {
 			if rel, e := filepath.Rel(dir, real); e != nil || !filepath.IsLocal(rel) {
-				j.fault(id, fmt.Sprintf("%q is a link that leads out of the folder of the spec", program), inside)
-				return
+				j.fault(id, fmt.Sprintf("%q is a link that leads out of the folder of the spec", name), inside)
+				return nil
 			}
 		}
 	}
 	info, err := os.Stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		j.fault(id, fmt.Sprintf("there is no file %q in the folder of the spec", program), "build it, or correct the path")
+		j.fault(id, fmt.Sprintf("there is no file %q in the folder of the spec", name), make)
 	case err != nil:
-		j.fault(id, fmt.Sprintf("%q cannot be looked at", program), "make it readable, or correct the path")
+		j.fault(id, fmt.Sprintf("%q cannot be looked at", name), "make it readable, or correct the path")
 	case !info.Mode().IsRegular():
-		j.fault(id, fmt.Sprintf("%q is not a file", program), "name the executable file in it")
-	case info.Mode()&0o111 == 0:
-		j.fault(id, fmt.Sprintf("%q is not executable", program), fmt.Sprintf("run chmod +x %q", program))
+		j.fault(id, fmt.Sprintf("%q is not a file", name), isFolder)
+	default:
+		return info
 	}
+	return nil
 }
 
 func (j *judge) public(id string, s blueprints.Server, entries map[int]string) {
@@ -126,31 +136,5 @@ func (j *judge) public(id string, s blueprints.Server, entries map[int]string) {
 		j.fault(at, fmt.Sprintf("%q is not an address block", from), mend)
 	} else if block.Masked() != block {
 		j.fault(at, fmt.Sprintf("%s has bits set beyond its prefix", from), fmt.Sprintf("write %s for the block, or %s/%d for the address", block.Masked(), block.Addr(), block.Addr().BitLen()))
-	}
-}
-
-// load judges what is expected of a public entry.
-func (j *judge) load(id string, s blueprints.Server) {
-	e, at := s.Expects, id+".expects"
-	j.asksNothing(at+".p95", e.P95 == 0, "p95: 150ms")
-	if e == (blueprints.ServerExpects{}) {
-		return
-	}
-	if s.Public == nil && j.sound(id+".public") {
-		j.fault(at, "load is expected of a group that is not public, and it is measured through the public entry", "add public: {port: 80}, or move expects to the group that is public")
-	}
-	switch {
-	case e.RPS > 0 && e.P95 == 0 && j.leftOut(at+".p95"):
-		j.warn(at+".rps", "a rate without a response time is met by any answer, however late", "add p95: 150ms")
-	case e.RPS == 0 && e.P95 > 0 && j.leftOut(at+".rps"):
-		j.warn(at+".p95", "a response time without a rate is measured on an idle system", "add rps: 200")
-	case e.RPS == 0 && e.P95 == 0 && e.Errors > 0 && j.leftOut(at+".rps"):
-		j.warn(at+".errors", "a share of errors without a rate is measured on an idle system", "add rps: 200")
-	}
-	if e.Errors > 50 {
-		j.fault(at+".errors", fmt.Sprintf("%s of failed requests is no service", e.Errors), "write a small share, as in 0.1%")
-	}
-	if rto := j.spec.Objectives.RTO; rto > 0 && e.P95 > rto {
-		j.fault(at+".p95", fmt.Sprintf("a response may take %s, longer than an outage may (%s)", e.P95, rto), "write a response time, as in 150ms", at+".p95", "objectives.rto")
 	}
 }

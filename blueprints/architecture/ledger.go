@@ -146,8 +146,8 @@ func (l *Ledger) final(id, value string) Entry {
 	}
 	row := Entry{Requirement: id, Value: value, State: Unproven, Source: SourceUnknown, Evidence: "no check serves this requirement"}
 	if p, ok := l.expected[id]; ok {
-		switch p.Way {
-		case WayUnproven:
+		switch {
+		case p.Reason != "":
 			row.Evidence = p.Reason
 		default:
 			row.Evidence = fmt.Sprintf("was to be proven by %s, which gave no verdict", p.By)

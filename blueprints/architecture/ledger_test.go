@@ -195,8 +195,17 @@ func TestProspectsKnowEveryLeaf(t *testing.T) {
 		if p.Requirement != doc.Requirements[i].ID {
 			t.Fatalf("prospect %d is of %s, want %s", i, p.Requirement, doc.Requirements[i].ID)
 		}
-		if (p.Way == WayUnproven) != (p.By == "") || (p.Way == WayUnproven) == (p.Reason == "") || strings.Contains(p.Reason, "no check serves") {
+		if (p.Way == WayUnproven) != (p.By == "") || p.Way == WayUnproven && p.Reason == "" || p.Way == WayDesigned && p.Reason != "" || strings.Contains(p.Reason, "no check serves") {
 			t.Errorf("%+v", p)
+		}
+	}
+	// What takes long says why it is unproven when it was not measured, and what to type.
+	ledger := NewLedger(doc.Requirements)
+	ledger.Expect(Prospects(arch, doc.Requirements, nil))
+	for _, row := range ledger.Entries() {
+		long := strings.Contains(row.Requirement, ".expects.") || strings.HasPrefix(row.Requirement, "backups.") || row.Requirement == "objectives.rto"
+		if long && (row.State != Unproven || !strings.Contains(row.Evidence, ": measure it with surety ")) {
+			t.Errorf("without a measurement: %+v", row)
 		}
 	}
 	if counts[WayMeasured] == 0 || counts[WayDesigned] == 0 || counts[WayUnproven] == 0 {

@@ -23,7 +23,7 @@ type Prospect struct {
 	Requirement string `json:"requirement"`
 	Way         Way    `json:"way"`
 	By          string `json:"by,omitempty"`     // suite or rule
-	Reason      string `json:"reason,omitempty"` // why it stays unproven
+	Reason      string `json:"reason,omitempty"` // why it stays unproven; of a measured one, when its suite was not run, and what to type
 }
 
 // Rules that are no suite, as named in By.
@@ -44,8 +44,8 @@ var ways = []struct {
 	{"owner.*", WayDesigned, byLoader},
 	{"secrets.*", WayDesigned, byLoader},
 	{"objectives.availability", WayDesigned, byTerms},
-	{"objectives.rto", WayUnproven, "no drill has measured a recovery"},
-	{"objectives.rpo", WayUnproven, "no drill has measured lost writes"},
+	{"objectives.rto", WayMeasured, "drill"},
+	{"objectives.rpo", WayMeasured, "drill"},
 	{"objectives.budget", WayUnproven, "no price book is chosen"},
 	{"objectives.residency", WayUnproven, "no catalogue of regions is chosen"},
 	{"objectives.support.*", WayUnproven, "no support plan is chosen"},
@@ -59,17 +59,28 @@ var ways = []struct {
 	{"servers.*.files.*", WayMeasured, "host"},
 	{"servers.*.uses[*]", WayMeasured, "connectivity"},
 	{"servers.*.public", WayMeasured, "connectivity"},
-	{"servers.*.expects.*", WayUnproven, "no suite measures load"},
+	{"servers.*.expects.*", WayMeasured, "load"},
 	{"databases.*.engine", WayMeasured, "database"},
 	{"databases.*.version", WayMeasured, "database"},
 	{"databases.*.size.*", WayMeasured, "host"},
 	{"databases.*.highAvailability", WayMeasured, "database"},
-	{"databases.*.expects.*", WayUnproven, "no suite measures load"},
+	{"databases.*.expects.*", WayMeasured, "database"},
 	{"buckets.*.versioning", WayMeasured, "storage"},
 	{"buckets.*.size", WayUnproven, "it is the data expected to be stored; nothing limits or reserves it"},
-	{"buckets.*.expects.*", WayUnproven, "no suite measures load or consistency"},
+	{"buckets.*.expects.consistency", WayMeasured, "consistency"},
+	{"buckets.*.expects.*", WayMeasured, "storage"},
 	{"buckets.*", WayMeasured, "storage"},
-	{"backups.*", WayUnproven, "no suite runs backups"},
+	{"backups.*", WayMeasured, "backup"},
+}
+
+// idle says why what is measured is unproven when nothing set out to measure it: it takes its time, and is not done each time.
+var idle = []struct{ pattern, reason string }{
+	{"objectives.*", "no drill was made: measure it with surety drill"},
+	{"servers.*.expects.*", "no load was driven: measure it with surety verify --suite load"},
+	{"databases.*.expects.*", "no load was driven: measure it with surety verify --suite load"},
+	{"buckets.*.expects.consistency", "no concurrent clients were run: measure it with surety verify --suite consistency"},
+	{"buckets.*.expects.*", "no load was driven: measure it with surety verify --suite load"},
+	{"backups.*", "no copy was looked at: measure it with surety verify --suite backup"},
 }
 
 // Prospects tells for each requirement, in order, how it will be proven. unproven is what the target cannot prove: patterns with
@@ -98,7 +109,14 @@ func prospect(arch Architecture, id string, unproven map[string]string) Prospect
 			p.Reason = w.text
 			return p
 		}
-		return Prospect{Requirement: id, Way: w.way, By: w.text}
+		p = Prospect{Requirement: id, Way: w.way, By: w.text}
+		for _, i := range idle {
+			if w.way == WayMeasured && Matches(i.pattern, id) {
+				p.Reason = i.reason
+				break
+			}
+		}
+		return p
 	}
 	return p
 }
