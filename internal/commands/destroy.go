@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,7 +119,7 @@ func (e *environment) forget(purge bool) (records int, err error) {
 		return 0, err
 	}
 	for _, entry := range entries {
-		if entry.Name() != "releases" {
+		if !strings.HasPrefix(entry.Name(), "releases") { // with the evidence beside them
 			if err := os.RemoveAll(filepath.Join(e.dir, entry.Name())); err != nil {
 				return 0, err
 			}

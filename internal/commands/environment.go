@@ -59,6 +59,8 @@ type environment struct {
 	engine    *engine.Engine
 	store     *releases.Store
 	artifacts *releases.Artifacts
+
+	measured []*measurement // by this command, not kept as evidence yet
 }
 
 // open opens the environment of a spec. It changes nothing on disk.

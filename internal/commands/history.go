@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -9,6 +10,7 @@ import (
 	"surety/internal/terminal"
 	"surety/stacks/engine"
 	"surety/stacks/releases"
+	"surety/validate"
 	"surety/validate/verify"
 )
 
@@ -26,12 +28,13 @@ func (a *app) historyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "history",
 		Short: "List the releases",
-		Long:  "Lists the releases, oldest first. Each record is part of a hash chain: one that was changed or dropped since is reported, exit 1.",
+		Long: `Lists the releases, oldest first, each with how its requirements stand by all that was measured of it until now.
+Each record is part of a hash chain, and so is the evidence: one that was changed or dropped since is reported, exit 1.`,
 		Example: `  surety history
   surety history --json | jq '.[-1].reason'`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, records, err := a.history()
+		RunE: func(c *cobra.Command, _ []string) error {
+			env, records, err := a.history()
 			if err != nil {
 				return err
 			}
@@ -49,6 +52,11 @@ func (a *app) historyCommand() *cobra.Command {
 			current := releases.Current(records)
 			t := s.Table("release", "made", "took", "by", "cause", "changes", "met", "breached", "unproven", "state")
 			for _, r := range records {
+				all, err := env.proof(c.Context(), records, &r)
+				if err != nil {
+					return err
+				}
+				count := all.count()
 				state := terminal.Cell{Text: string(r.State)}
 				switch {
 				case current != nil && r.Number == current.Number:
@@ -58,7 +66,7 @@ func (a *app) historyCommand() *cobra.Command {
 				}
 				t.Row(terminal.Cell{Text: strconv.Itoa(r.Number)}, terminal.Cell{Text: r.Made.Local().Format("2006-01-02 15:04:05")},
 					terminal.Cell{Text: terminal.Took(r.Took)}, terminal.Cell{Text: r.By}, terminal.Cell{Text: r.Cause},
-					terminal.Cell{Text: changesOf(r)}, number(r.Verdict.Met), number(r.Verdict.Breached), number(r.Verdict.Unproven), state)
+					terminal.Cell{Text: changesOf(r)}, number(count.Met), number(count.Breached), number(count.Unproven), state)
 			}
 			t.Print()
 			return nil
@@ -93,8 +101,8 @@ func (a *app) showCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 	}
 	spec := c.Flags().Bool("spec", false, "print its spec and nothing else")
-	c.RunE = func(_ *cobra.Command, args []string) error {
-		_, records, err := a.history()
+	c.RunE = func(c *cobra.Command, args []string) error {
+		env, records, err := a.history()
 		if err != nil {
 			return err
 		}
@@ -108,12 +116,16 @@ func (a *app) showCommand() *cobra.Command {
 		case a.json():
 			return a.print(r)
 		}
-		return a.showRecord(r)
+		all, err := env.proof(c.Context(), records, r)
+		if err != nil {
+			return err
+		}
+		return a.showRecord(r, all)
 	}
 	return c
 }
 
-func (a *app) showRecord(r *releases.Record) error {
+func (a *app) showRecord(r *releases.Record, all *proof) error {
 	s := a.screen()
 	s.Line("%s   %s by %s, %s, %s", s.Paint(terminal.Bold, fmt.Sprintf("release %d", r.Number)),
 		r.Made.Local().Format("2006-01-02 15:04:05"), r.By, r.Cause, r.State)
@@ -124,15 +136,14 @@ func (a *app) showRecord(r *releases.Record) error {
 	for _, f := range r.Changes.Failed {
 		s.Failure(f.Name, f.Message)
 	}
-	results, ledger, err := readVerdict(r.Verdict)
-	if err != nil {
-		return err
-	}
-	if len(results) == 0 {
+	if len(all.results) == 0 {
 		s.Line("nothing was verified")
 	} else {
-		s.Results(results, verify.Headline)
-		s.LedgerSummary(ledger)
+		s.Results(all.results, verify.Headline)
+		s.LedgerSummary(all.ledger)
+	}
+	if err := a.showEvidence(all.later); err != nil {
+		return err
 	}
 	if r.Back != nil {
 		s.Line("rolled back to release %d in %s", r.Back.To, terminal.Took(r.Back.Took))
@@ -141,6 +152,33 @@ func (a *app) showRecord(r *releases.Record) error {
 		s.Line("time without service: %s (%d of %d requests failed)", without(r.Service), r.Service.Failed, r.Service.Sent)
 	}
 	s.Line("hash %s", r.Hash)
+	return nil
+}
+
+// showEvidence lists what was measured of a release.
+func (a *app) showEvidence(kept []releases.Evidence) error {
+	if len(kept) == 0 {
+		return nil
+	}
+	t := a.screen().Table("evidence", "made", "by", "cause", "results", "measurements")
+	for _, e := range kept {
+		var results []validate.Result
+		var details []json.RawMessage
+		for text, into := range map[*json.RawMessage]any{&e.Results: &results, &e.Details: &details} {
+			if len(*text) > 0 {
+				if err := json.Unmarshal(*text, into); err != nil {
+					return fmt.Errorf("read evidence %d: %w", e.Number, err)
+				}
+			}
+		}
+		found := "in the release's record"
+		if len(results) > 0 {
+			found = validate.Tally(results).String()
+		}
+		t.Row(number(e.Number), terminal.Cell{Text: e.Made.Local().Format("2006-01-02 15:04:05")}, terminal.Cell{Text: e.By},
+			terminal.Cell{Text: e.Cause}, terminal.Cell{Text: found}, number(len(details)))
+	}
+	t.Print()
 	return nil
 }
 
@@ -155,6 +193,7 @@ the last kept release before the one that serves. It becomes a new release; when
 	}
 	c.Flags().BoolP("yes", "y", false, "do not ask")
 	irreversible := c.Flags().Bool("accept-irreversible", false, "agree to steps that nothing can undo: deleting or replacing what holds data")
+	loadFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		env, records, err := a.history()
 		if err != nil {

@@ -26,9 +26,11 @@ func (a *app) upCommand() *cobra.Command {
 		Short: "Build it, prove it, and keep it or roll it back",
 		Long: `Plans, applies, verifies every requirement by measurement, and keeps the release; when applying or verification fails,
 the previous release is put back and verified. Running it again after any interruption continues where it was.
+What the spec expects of rates and latencies is measured by a short load on what was built; --load 0s drives none.
 Exit 0 when kept, 3 when a requirement is breached and there was no previous release, 4 when rolled back.`,
 		Example: `  surety up
   surety up --yes --json > release.json
+  surety up --load 30s                       load for long enough to judge tight limits
   surety up -f examples/reader`,
 		Args: cobra.NoArgs,
 	}
@@ -36,6 +38,7 @@ Exit 0 when kept, 3 when a requirement is breached and there was no previous rel
 	irreversible := c.Flags().Bool("accept-irreversible", false, "agree to steps that nothing can undo: deleting or replacing what holds data")
 	graph := c.Flags().String("graph", "", "build a Graph from a JSON file instead of a spec, without verification")
 	_ = c.Flags().MarkHidden("graph") // for measuring the engine
+	loadFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *graph != "" {
 			return a.upGraph(c.Context(), *graph)
@@ -103,6 +106,9 @@ func (a *app) release(ctx context.Context, env *environment, c releases.Candidat
 		}
 		a.showRelease(record, d)
 	}
+	if err := a.keepMeasured(env, record); err != nil {
+		return err
+	}
 	switch record.State {
 	case releases.Kept:
 		return nil
@@ -119,6 +125,7 @@ func (a *app) release(ctx context.Context, env *environment, c releases.Candidat
 func (a *app) runner(env *environment) *releases.Runner {
 	s := a.screen()
 	var progress *terminal.Progress
+	back := false
 	return &releases.Runner{
 		Engine: env.engine, Store: env.store, Artifacts: env.artifacts, Now: time.Now,
 		By: who(), Tool: version, Fingerprint: fingerprint(), Grace: 5 * time.Minute,
@@ -128,6 +135,7 @@ func (a *app) runner(env *environment) *releases.Runner {
 				progress.Done()
 			}
 			progress = s.Progress(string(stage))
+			back = stage == releases.StageBack || stage == releases.StageVerifyBack
 			if stage == releases.StageBack {
 				s.Line("%s", s.Paint(terminal.Yellow, "rolling back to the previous release"))
 			}
@@ -139,12 +147,15 @@ func (a *app) runner(env *environment) *releases.Runner {
 		},
 		Verify: func(ctx context.Context, c releases.Candidate, d stacks.Deployment) (releases.Verdict, error) {
 			defer s.Doing("")
-			verdict, results, ledger, err := a.verdict(ctx, env, c, d)
-			if err == nil {
-				s.Results(results, verify.Headline)
-				s.LedgerSummary(ledger)
+			m, err := a.measure(ctx, env, c, d, nil, a.effort(nil))
+			if err != nil {
+				return releases.Verdict{}, err
 			}
-			return verdict, err
+			m.back = back
+			env.measured = append(env.measured, m)
+			s.Results(m.results, verify.Headline)
+			s.LedgerSummary(m.ledger)
+			return m.verdict()
 		},
 	}
 }

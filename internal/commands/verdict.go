@@ -13,20 +13,25 @@ import (
 
 	"surety/blueprints"
 	"surety/blueprints/architecture"
+	"surety/internal/terminal"
 	"surety/stacks"
 	"surety/stacks/releases"
 	"surety/validate"
 	"surety/validate/verify"
 )
 
-// verdict measures a deployment against the spec of a release.
-func (a *app) verdict(ctx context.Context, env *environment, c releases.Candidate, d stacks.Deployment) (releases.Verdict, []validate.Result, []architecture.Entry, error) {
-	results, ledger, err := a.measure(ctx, env, c, d, nil)
-	if err != nil {
-		return releases.Verdict{}, nil, nil, err
-	}
+// measurement is what one verification found.
+type measurement struct {
+	results []validate.Result
+	details []verify.Detail
+	ledger  []architecture.Entry
+	back    bool // of the release that was put back
+}
+
+// verdict gives a measurement in the form of a release record.
+func (m *measurement) verdict() (releases.Verdict, error) {
 	v := releases.Verdict{}
-	for _, e := range ledger {
+	for _, e := range m.ledger {
 		switch e.State {
 		case architecture.Met:
 			v.Met++
@@ -38,9 +43,9 @@ func (a *app) verdict(ctx context.Context, env *environment, c releases.Candidat
 		}
 	}
 	var errs [2]error
-	v.Results, errs[0] = json.Marshal(results)
-	v.Ledger, errs[1] = json.Marshal(ledger)
-	return v, results, ledger, errors.Join(errs[:]...)
+	v.Results, errs[0] = json.Marshal(m.results)
+	v.Ledger, errs[1] = json.Marshal(m.ledger)
+	return v, errors.Join(errs[:]...)
 }
 
 // readVerdict gives back what verdict wrote.
@@ -57,37 +62,66 @@ func readVerdict(v releases.Verdict) (results []validate.Result, ledger []archit
 	return results, ledger, err
 }
 
-// measure runs the suites on a deployment, by the spec it was released from, and folds their results into the ledger.
-func (a *app) measure(ctx context.Context, env *environment, c releases.Candidate, d stacks.Deployment, only []string) ([]validate.Result, []architecture.Entry, error) {
+// read reads the spec of a release again and designs its architecture.
+func read(c releases.Candidate) (*blueprints.Document, architecture.Architecture, error) {
 	doc, problems := blueprints.Parse(c.File, []byte(c.Spec))
 	if problems.HasErrors() {
-		return nil, nil, fmt.Errorf("the released spec cannot be read: %s", problems[0])
+		return nil, architecture.Architecture{}, fmt.Errorf("the released spec cannot be read: %s", problems[0])
 	}
 	doc.Dir = filepath.Dir(specPath(c.File))
 	arch, findings := architecture.Design(doc)
 	if findings.HasErrors() {
-		return nil, nil, fmt.Errorf("design: %s", findings[0])
+		return nil, architecture.Architecture{}, fmt.Errorf("design: %s", findings[0])
+	}
+	return doc, arch, nil
+}
+
+// measure runs the suites on a deployment, by the spec it was released from, and folds their results into the ledger. When ctx ends,
+// what was measured until then is shown and nothing is judged.
+func (a *app) measure(ctx context.Context, env *environment, c releases.Candidate, d stacks.Deployment, only []string, effort verify.Effort) (*measurement, error) {
+	doc, arch, err := read(c)
+	if err != nil {
+		return nil, err
 	}
 	hosts, err := env.target.Hosts(d)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reach hosts: %w", err)
+		return nil, fmt.Errorf("reach hosts: %w", err)
 	}
 	able := env.target.Capabilities(ctx)
 	s := a.screen()
-	done := 0
-	results, err := verify.Run(ctx, verify.Input{Document: doc, Architecture: arch, Graph: c.Graph, Deployment: d, Hosts: hosts,
-		Live: func(ctx context.Context) (verify.Live, error) { return env.live(ctx, d) }, Capabilities: able, Now: time.Now, Only: only}, func(r validate.Result) {
-		done++
-		s.Doing("verify  %s  %s", fmt.Sprint(done), r.Check)
+	long := s.Measuring()
+	m := &measurement{}
+	var found []validate.Result // before an interruption
+	m.results, err = verify.Run(ctx, verify.Input{Document: doc, Architecture: arch, Graph: c.Graph, Deployment: d, Hosts: hosts,
+		Live: func(ctx context.Context) (verify.Live, error) { return env.live(ctx, d) }, Capabilities: able, Now: time.Now, Only: only, Effort: effort,
+		Measured: func(d verify.Detail) { m.details = append(m.details, d) }, Progress: long.Tell}, func(r validate.Result) {
+		if ctx.Err() == nil {
+			found = append(found, r)
+		}
+		s.Doing("verify  %d  %s", len(found), r.Check)
 	})
 	s.Doing("")
 	if ctx.Err() != nil {
-		return nil, nil, fault("interrupted: what was not measured yet would count as unproven, so nothing is judged")
+		a.interrupted(found, long)
+		return nil, fault("interrupted: what was not measured yet would count as unproven, so nothing is judged and nothing kept")
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return results, rows(verify.Ledger(doc, arch, results, able.Unproven, time.Now())), nil
+	m.ledger = verify.Join(doc, arch, []verify.Findings{{Results: m.results}}, able.Unproven, time.Now())
+	return m, nil
+}
+
+// interrupted shows what was measured before an interruption.
+func (a *app) interrupted(found []validate.Result, long *terminal.Measuring) {
+	s := a.screen()
+	if len(found) > 0 {
+		s.Line("measured before the interruption:")
+		s.Results(found, verify.Headline)
+	}
+	if check, text := long.Last(); check != "" {
+		s.Line("  %s %s  %s", s.Paint(terminal.Yellow, "interrupted"), check, text)
+	}
 }
 
 // live reads back what stands, in the form that verification takes.
@@ -101,17 +135,6 @@ func (e *environment) live(ctx context.Context, d stacks.Deployment) (verify.Liv
 		live.Resources[name] = verify.LiveResource{Type: r.Type, Properties: r.Outputs}
 	}
 	return live, nil
-}
-
-// rows gives every requirement's row, and after them the rows of defaults that nobody asked for and that are breached all the same.
-func rows(ledger *architecture.Ledger) []architecture.Entry {
-	all := ledger.Entries()
-	for _, e := range ledger.Unasked() {
-		if e.State == architecture.Breached {
-			all = append(all, e)
-		}
-	}
-	return all
 }
 
 // fingerprint names the machine that something was measured on.

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -20,15 +21,24 @@ func (a *app) verifyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Measure whether what stands meets each requirement",
-		Long: `Measures from inside the hosts whether what stands meets the requirements of the release that serves. It changes nothing.
+		Long: `Measures from inside the hosts whether what stands meets the requirements of the release that serves. It changes nothing of what
+stands, and keeps what it found as evidence of that release, which surety ledger joins; --no-keep keeps nothing.
+Quick checks run first; then a load of 3 s on what the spec expects rates and latencies of. A suite that is named runs in full, and
+--full runs all suites so: load of 30 s and up to the knee, figures of hosts and disks, concurrent histories, restores, baselines.
 Exit 0 when nothing is breached, 3 when something is.`,
 		Example: `  surety verify
   surety verify --suite connectivity --suite database
+  surety verify --suite load --load 2m
+  surety verify --full
+  surety verify --load 0s --no-keep
   surety verify --format junit > verify.xml`,
 		Args: cobra.NoArgs,
 	}
-	suites := c.Flags().StringSlice("suite", nil, "run these suites only: "+fmt.Sprint(verify.Suites))
+	suites := c.Flags().StringSlice("suite", nil, "run these suites only, each in full: "+fmt.Sprint(verify.Suites))
 	format := c.Flags().String("format", "text", "text, json, junit, markdown or sarif")
+	c.Flags().Bool("full", false, "measure what takes long as well")
+	noKeep := c.Flags().Bool("no-keep", false, "do not keep the results as evidence of the release")
+	loadFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		for _, suite := range *suites {
 			if !slices.Contains(verify.Suites, suite) {
@@ -38,71 +48,96 @@ Exit 0 when nothing is breached, 3 when something is.`,
 		if a.json() {
 			*format = "json"
 		}
-		write, ok := validate.Writers[*format]
-		if !ok {
+		if _, ok := validate.Writers[*format]; !ok {
 			return wrong("there is no format %q; formats: %s", *format, strings.Join(blueprints.SortedKeys(validate.Writers), ", "))
 		}
-		env, doc, err := a.openExisting()
-		if err != nil {
-			return err
-		}
-		if err := env.idle(); err != nil {
-			return err
-		}
-		records, err := env.store.All()
-		if err != nil {
-			return err
-		}
-		current := releases.Current(records)
-		if current == nil {
-			return fault("no release serves; make one with: surety up%s", a.fileFlag())
-		}
-		if text, err := os.ReadFile(specPath(doc.File)); err == nil && string(text) != current.Spec && *format == "text" {
-			a.screen().Line("note: the spec has changed since release %d, which is what is verified; see: surety plan%s", current.Number, a.fileFlag())
-		}
-		d, err := env.engine.Deployment(c.Context())
-		if err != nil {
-			return err
-		}
-		quiet := *a
-		if *format != "text" {
-			quiet.stdout = a.stderr
-		}
-		results, ledger, err := quiet.measure(c.Context(), env, releases.Candidate{File: current.File, Spec: current.Spec, Graph: current.Graph}, d, *suites)
-		if err != nil {
-			return err
-		}
-		if *format == "text" {
-			s := a.screen()
-			s.Results(results, verify.Headline)
-			if len(*suites) == 0 {
-				s.LedgerSummary(ledger)
-			}
-		} else if err := write(a.stdout, results); err != nil {
-			return err
-		}
-		if slices.ContainsFunc(results, func(r validate.Result) bool { return r.State == validate.Fail }) {
-			return ended(Breached, "a requirement is breached")
-		}
-		return nil
+		return a.verify(c.Context(), *suites, *format, !*noKeep)
 	}
 	return c
+}
+
+// verify measures the release that serves.
+func (a *app) verify(ctx context.Context, suites []string, format string, keep bool) error {
+	env, doc, err := a.openExisting()
+	if err != nil {
+		return err
+	}
+	if err := env.idle(); err != nil {
+		return err
+	}
+	records, err := env.store.All()
+	if err != nil {
+		return err
+	}
+	current := releases.Current(records)
+	if current == nil {
+		return fault("no release serves; make one with: surety up%s", a.fileFlag())
+	}
+	if text, err := os.ReadFile(specPath(doc.File)); err == nil && string(text) != current.Spec && format == "text" {
+		a.screen().Line("note: the spec has changed since release %d, which is what is verified; see: surety plan%s", current.Number, a.fileFlag())
+	}
+	d, err := env.engine.Deployment(ctx)
+	if err != nil {
+		return err
+	}
+	quiet := *a
+	if format != "text" {
+		quiet.stdout = a.stderr
+	}
+	effort := a.effort(suites)
+	m, err := quiet.measure(ctx, env, releases.Candidate{File: current.File, Spec: current.Spec, Graph: current.Graph}, d, suites, effort)
+	if err != nil {
+		return err
+	}
+	if format == "text" {
+		joined, err := env.proof(ctx, records, current, verify.Findings{Cause: verifyCause(suites, effort), Results: m.results})
+		if err != nil {
+			return err
+		}
+		s := a.screen()
+		s.Results(m.results, verify.Headline)
+		s.LedgerSummary(joined.ledger)
+	} else if err := validate.Writers[format](a.stdout, m.results); err != nil {
+		return err
+	}
+	if keep {
+		if err := a.keepEvidenceOf(env, current.Number, current.Hash, verifyCause(suites, effort), m.results, m.details); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(m.results, func(r validate.Result) bool { return r.State == validate.Fail }) {
+		return ended(Breached, "a requirement is breached")
+	}
+	return nil
+}
+
+// verifyCause is the command line in its own words.
+func verifyCause(suites []string, effort verify.Effort) string {
+	cause := "verify"
+	for _, suite := range suites {
+		cause += " --suite " + suite
+	}
+	if effort.Full {
+		cause += " --full"
+	}
+	return cause
 }
 
 func (a *app) ledgerCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ledger",
 		Short: "Print how each requirement ended: met, breached or unproven",
-		Long: `Prints every requirement of the release that serves with its state, what judged it and the evidence, as measured when the
-release was made. Exit 3 when one is breached.`,
+		Long: `Prints every requirement of the release that serves with its state, what judged it and the evidence: as measured when the
+release was made, or by a later verify, drill or backup, whose command and time then stand with the evidence. Of each check the
+newest result counts; what was not run again stays as it was. Exit 3 when a requirement is breached.`,
 		Example: `  surety ledger
   surety ledger --json | jq '.[] | select(.state == "unproven")'
   surety ledger --release 4`,
 		Args: cobra.NoArgs,
 	}
 	number := c.Flags().String("release", "", "of this release instead of the one that serves")
-	c.RunE = func(*cobra.Command, []string) error {
-		_, records, err := a.history()
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		env, records, err := a.history()
 		if err != nil {
 			return err
 		}
@@ -118,24 +153,24 @@ release was made. Exit 3 when one is breached.`,
 		if r == nil {
 			return fault("nothing is released; make a release with: surety up%s", a.fileFlag())
 		}
-		_, ledger, err := readVerdict(r.Verdict)
+		all, err := env.proof(c.Context(), records, r)
 		if err != nil {
 			return err
 		}
 		if a.json() {
-			if ledger == nil {
-				ledger = []architecture.Entry{}
+			if all.ledger == nil {
+				all.ledger = []architecture.Entry{}
 			}
-			if err := a.print(ledger); err != nil {
+			if err := a.print(all.ledger); err != nil {
 				return err
 			}
 		} else {
 			s := a.screen()
 			s.Line("%s", s.Paint(terminal.Bold, fmt.Sprintf("release %d of %s", r.Number, r.Made.Local().Format("2006-01-02 15:04:05"))))
-			s.Ledger(ledger)
-			s.LedgerSummary(ledger)
+			s.Ledger(all.ledger)
+			s.LedgerSummary(all.ledger)
 		}
-		if r.Verdict.Breached > 0 {
+		if all.breached() {
 			return ended(Breached, "a requirement is breached")
 		}
 		return nil

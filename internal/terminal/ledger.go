@@ -17,9 +17,17 @@ func (s *Screen) Ledger(entries []architecture.Entry) {
 			at = e.At.Local().Format("15:04:05")
 		}
 		t.Row(Cell{Text: e.Requirement}, Cell{string(e.State), stateStyles[e.State]}, Cell{Text: s.cut(e.By, 40)},
-			Cell{Text: s.cut(e.Evidence, 70)}, Cell{at, Dim})
+			Cell{Text: s.cut(e.Evidence, 70) + later(e)}, Cell{at, Dim})
 	}
 	t.Print()
+}
+
+// later says which command measured something after the release was made, and when.
+func later(e architecture.Entry) string {
+	if e.Cause == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s, %s)", e.Cause, e.At.Local().Format("2006-01-02 15:04:05"))
 }
 
 // LedgerSummary prints how many requirements ended how, and each breach.
@@ -28,7 +36,7 @@ func (s *Screen) LedgerSummary(entries []architecture.Entry) {
 	for _, e := range entries {
 		counts[e.State]++
 		if e.State == architecture.Breached {
-			s.Line("  %s %s: %s   %s", s.Paint(Red, "✘"), s.Paint(Bold, e.Requirement), e.Evidence, s.Paint(Dim, e.By))
+			s.Line("  %s %s: %s   %s", s.Paint(Red, "✘"), s.Paint(Bold, e.Requirement), e.Evidence+later(e), s.Paint(Dim, e.By))
 		}
 	}
 	s.Line("%s", fmt.Sprintf("%s: %s met, %s, %d unproven", Count(len(entries), "requirement"),

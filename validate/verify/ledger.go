@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"surety/blueprints"
@@ -12,34 +13,63 @@ import (
 // Ledger folds results into the ledger of a spec. unproven is what the target cannot prove, as patterns with reasons: a pass on
 // such a requirement does not make it met, a failure breaches it all the same. at is the time of verdicts that need nothing built.
 func Ledger(doc *blueprints.Document, arch architecture.Architecture, results []validate.Result, unproven map[string]string, at time.Time) *architecture.Ledger {
+	ledger, _ := fold(doc, arch, []Findings{{Results: results}}, unproven, at)
+	return ledger
+}
+
+// decided is a requirement with a state that was found.
+type decided struct {
+	requirement string
+	state       architecture.State
+}
+
+// fold records the newest result of each check, and gives besides when each state was found that a row may quote.
+//
+// All verdicts get the time when the last was there, the newest run comes first, and in a run those of the suite that is meant for a
+// requirement: the row then quotes what tells most about it, not what happened to be found first.
+func fold(doc *blueprints.Document, arch architecture.Architecture, runs []Findings, unproven map[string]string, at time.Time) (*architecture.Ledger, map[decided]time.Time) {
 	ledger := architecture.NewLedger(doc.Requirements)
 	prospects := architecture.Prospects(arch, doc.Requirements, unproven)
 	ledger.Expect(prospects)
 	for _, e := range architecture.DesignedEntries(arch, doc.Requirements, unproven, at) {
 		ledger.Record(e)
 	}
-	// All verdicts get the time when the last was there, and those of the suite that is meant for a requirement come first: the row
-	// then quotes what tells most about it, not what happened to be found first.
-	var ended time.Time
-	for _, r := range results {
-		if end := r.Started.Add(r.Took); end.After(ended) {
-			ended = end
-		}
-	}
 	meant := map[string]string{}
 	for _, p := range prospects {
 		meant[p.Requirement] = p.By
 	}
-	for _, first := range []bool{true, false} {
-		for _, r := range results {
-			for _, id := range r.Requirements {
-				if (meant[id] == r.Suite) == first {
-					ledger.Record(entry(r, id, ended, unproven))
+	var newest time.Time
+	for _, run := range runs {
+		if ended := run.ended(); ended.After(newest) {
+			newest = ended
+		}
+	}
+	found := map[decided]time.Time{}
+	judged := map[string]bool{} // checks of newer runs
+	for _, run := range slices.Backward(runs) {
+		for _, first := range []bool{true, false} {
+			for _, r := range run.Results {
+				if judged[r.Check] {
+					continue
+				}
+				for _, id := range r.Requirements {
+					if (meant[id] == r.Suite) != first {
+						continue
+					}
+					e := entry(r, id, newest, unproven)
+					e.Cause = run.Cause
+					ledger.Record(e)
+					if key := (decided{id, e.State}); found[key].IsZero() && e.Source == architecture.SourceMeasured {
+						found[key] = run.ended()
+					}
 				}
 			}
 		}
+		for _, r := range run.Results {
+			judged[r.Check] = true
+		}
 	}
-	return ledger
+	return ledger, found
 }
 
 // entry is what a result says of one of its requirements.
