@@ -46,6 +46,8 @@ type Record struct {
 	Fingerprint map[string]string `json:"fingerprint,omitempty"`
 	// Service is what a caller at the entry points saw while the release was made.
 	Service *Service `json:"service,omitempty"`
+	// Rollout is what was put on which host, when hosts were changed in steps.
+	Rollout *Rolled `json:"rollout,omitempty"`
 	// Back is the return to the release before, when there was one.
 	Back *Back `json:"back,omitempty"`
 	// Evidence is the hash of the newest evidence when this was recorded, so that none can be dropped from before it.

@@ -49,6 +49,8 @@ type Candidate struct {
 	Spec  string // its text
 	Graph stacks.Graph
 	Cause string // "up", "rollback to 3"
+	// Rollout changes hosts in steps, each found good before the next; nil leaves the order to the engine.
+	Rollout *Rollout
 }
 
 // Release applies a candidate, verifies it and keeps it; or, when either fails, puts the current release back, verifies
@@ -86,6 +88,11 @@ func (r *Runner) Release(ctx context.Context, c Candidate) (*Record, error) {
 	default:
 		record.Reason = problem.Error()
 		record.Back = r.back(ctx, current)
+		if c.Rollout != nil && record.Rollout != nil {
+			if err := c.Rollout.unrolled(context.WithoutCancel(ctx), record.Rollout); err != nil && record.Back.Problem == "" {
+				record.Back.Problem = err.Error()
+			}
+		}
 		record.State = RolledBack
 		if record.Back.Problem != "" || record.Back.Verdict.Breached > 0 {
 			record.State = Failed
@@ -101,7 +108,7 @@ func (r *Runner) Release(ctx context.Context, c Candidate) (*Record, error) {
 // attempt applies and verifies. Its error says why the candidate cannot be kept.
 func (r *Runner) attempt(ctx context.Context, c Candidate, record *Record) error {
 	r.Stage(StageApply)
-	changes, err := r.Engine.Up(ctx, r.Artifacts.Place(c.Graph), engine.Options{Refresh: true}, r.Events)
+	changes, err := r.apply(ctx, c, record)
 	record.Changes = changes
 	switch {
 	case changes.Cancelled || ctx.Err() != nil:
@@ -123,6 +130,13 @@ func (r *Runner) attempt(ctx context.Context, c Candidate, record *Record) error
 		return fmt.Errorf("%d of %d requirements breached", verdict.Breached, verdict.Met+verdict.Breached+verdict.Unproven)
 	}
 	return nil
+}
+
+func (r *Runner) apply(ctx context.Context, c Candidate, record *Record) (engine.Outcome, error) {
+	if c.Rollout != nil {
+		return r.roll(ctx, c, record)
+	}
+	return r.Engine.Up(ctx, r.Artifacts.Place(c.Graph), engine.Options{Refresh: true}, r.Events)
 }
 
 // back puts a release back by running its Graph against the state of now, and verifies it.

@@ -70,7 +70,8 @@ func hexAddress(s string) (string, int, error) {
 	return address.Unmap().String(), int(number), nil
 }
 
-// Process asks which process serves a port (or, without a port, runs a command) and whether it runs as declared.
+// Process asks which process serves a port (or without a port runs a command, or without either is the oldest of a control group)
+// and whether it runs as declared.
 // Environment values never leave the host: both sides compare keyed digests.
 type Process struct {
 	Port    int      `json:"port,omitempty"`
@@ -93,6 +94,10 @@ type ProcessSeen struct {
 	// Missing and Different name declared variables that it does not have, or has with another value.
 	Missing   []string `json:"missing,omitempty"`
 	Different []string `json:"different,omitempty"`
+	// CommandLine and Environment are keyed digests of what the process was started with, the environment sorted by name: equal to
+	// another's under the same key when both are equal, and telling nothing else. They are given where a key is.
+	CommandLine string `json:"commandLine,omitempty"`
+	Environment string `json:"environment,omitempty"`
 }
 
 // Digest is the keyed digest under which environment values are compared.
@@ -117,6 +122,12 @@ func (p *Process) do(proc string) (*ProcessSeen, error) {
 	}
 	// A worker may have overwritten its arguments and environment (setproctitle), so its ancestors count as well.
 	seen.Runs = p.Group != "" && inGroup(proc, pid, p.Group) // a start script that execs its server leaves no trace of its command
+	if p.Key != "" {
+		environment := arguments(proc, pid, "environ")
+		slices.Sort(environment)
+		seen.CommandLine = Digest(p.Key, strings.Join(arguments(proc, pid, "cmdline"), "\x00"))
+		seen.Environment = Digest(p.Key, strings.Join(environment, "\x00"))
+	}
 	found := map[string]bool{}
 	present := map[string]bool{}
 	for depth := 0; pid > 1 && depth < 16; depth++ {
@@ -142,7 +153,7 @@ func (p *Process) do(proc string) (*ProcessSeen, error) {
 	return seen, nil
 }
 
-// find gives the process that listens on the port or runs the command; 0 when there is none.
+// find gives the process that listens on the port, runs the command or is in the group; 0 when there is none.
 func (p *Process) find(proc string) (int, error) {
 	inodes := map[string]bool{}
 	if p.Port > 0 {
@@ -169,7 +180,8 @@ func (p *Process) find(proc string) (int, error) {
 		if err != nil || pid <= 1 || pid == os.Getpid() {
 			continue
 		}
-		matches := p.Port > 0 && holds(proc, pid, inodes) || p.Port == 0 && sameCommand(arguments(proc, pid, "cmdline"), p.Command)
+		matches := p.Port > 0 && holds(proc, pid, inodes) || p.Port == 0 && sameCommand(arguments(proc, pid, "cmdline"), p.Command) ||
+			p.Port == 0 && len(p.Command) == 0 && p.Group != "" && inGroup(proc, pid, p.Group)
 		if matches && (best == 0 || pid < best) { // the oldest: a master shares its socket with its workers
 			best = pid
 		}
