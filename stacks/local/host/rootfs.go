@@ -20,9 +20,10 @@ type rootSpec struct {
 	Base   string // folder of shared read-only parts
 	Folder string // the disk as a folder, when there is no image
 	Binary string
-	Logs   string // the machine's folder of the host's logs
-	Size   int64  // bytes of disk
-	Memory int64  // bytes; bounds /dev/shm
+	Logs   string            // the machine's folder of the host's logs
+	Size   int64             // bytes of disk
+	Memory int64             // bytes; bounds /dev/shm
+	Groups map[string]string // folders of the host's cgroup, by their place below /sys/fs/cgroup
 }
 
 // enterRoot builds the host's root and makes it the root of this mount namespace. image is nil for a disk in a folder.
@@ -196,6 +197,7 @@ func mountSystem(s rootSpec) error {
 			return err
 		}
 	}
+	showGroups(s.Groups)
 	if err := makeFolders(folder{"dev/pts", 0o755}, folder{"dev/shm", 0o1777}, folder{"run/lock", 0o1777}, folder{"run/sshd", 0o755}, folder{"run/surety", 0o755}); err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ func (h *Host) boot(ctx context.Context, spec Spec, held *os.File) error {
 		}
 	}
 	message.Root = rootSpec{Name: spec.Name, Stage: filepath.Join(h.dir, "stage"), Base: spec.Base,
-		Folder: folderPath(h.dir), Binary: spec.Binary, Logs: filepath.Join(h.dir, "log"), Size: size, Memory: spec.Limits.Memory}
+		Folder: folderPath(h.dir), Binary: spec.Binary, Logs: filepath.Join(h.dir, "log"), Size: size, Memory: spec.Limits.Memory, Groups: g.seen()}
 	var pass []int
 	if image, err := os.OpenFile(imagePath(h.dir), os.O_RDWR, 0); err == nil {
 		defer image.Close()
