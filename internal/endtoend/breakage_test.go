@@ -46,15 +46,37 @@ func mendEach(t *testing.T, b *bench, breakages []breakage) {
 			if !slices.Contains(named, broken.breach) {
 				t.Errorf("verify names %v, not %s", named, broken.breach)
 			}
+			b.ledgerSays(broken.breach, "breached", "verify")
 			plan := b.must(5, "plan")
 			if !strings.Contains(plan.stdout, "changed behind our back") {
 				t.Errorf("plan does not show the drift:\n%s", plan.stdout)
 			}
 			b.must(0, "up", "--yes")
+			b.ledgerSays(broken.breach, "met", "") // of the new release
 			b.must(0, "verify")
 			b.must(0, "plan")
 		})
 	}
+}
+
+// ledgerSays checks how a requirement stands, and by which command since the release was made.
+func (b *bench) ledgerSays(requirement, state, cause string) {
+	b.t.Helper()
+	var ledger []entry
+	code := 0
+	if state == "breached" {
+		code = 3
+	}
+	b.read(&ledger, code, "ledger")
+	for _, e := range ledger {
+		if e.Requirement == requirement {
+			if e.State != state || e.Cause != cause {
+				b.t.Errorf("the ledger says of %s: %s by %q (%s), want %s by %q", requirement, e.State, e.Cause, e.Evidence, state, cause)
+			}
+			return
+		}
+	}
+	b.t.Errorf("the ledger has no %s", requirement)
 }
 
 func TestBreakagesOfReader(t *testing.T) {

@@ -113,7 +113,7 @@ func (r *reader) holdsTheEntry() {
 }
 
 type entry struct {
-	Requirement, State, By, Evidence string
+	Requirement, State, By, Evidence, Cause string
 }
 
 // TestReader goes the whole way with real software: build, prove, use, change, break, mend, fail, roll back, remove.
