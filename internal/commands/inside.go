@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"surety/operations/backup"
 	"surety/stacks/local"
 	"surety/stacks/local/balancer"
 	"surety/stacks/local/cloud"
@@ -55,9 +56,14 @@ func (a *app) insideCommands() []*cobra.Command {
 		return nil
 	})
 	start.DisableFlagParsing = true
+	agent := hidden("backup-agent", "Copies what a host holds, and gives it back", func(c *cobra.Command, args []string) error {
+		return backup.Main(c.Context(), args, a.stdin, a.stdout)
+	})
+	agent.DisableFlagParsing = true
 	return []*cobra.Command{
 		daemon,
 		start,
+		agent,
 		tunnel,
 		service("postgres", "A database host's agent", func(c *cobra.Command, config string) error { return postgres.RunFile(c.Context(), config) }),
 		service("objectstore", "The object store", func(c *cobra.Command, config string) error { return objectstore.RunFile(c.Context(), config) }),

@@ -28,7 +28,7 @@ var rooms = map[string][]string{
 	"stacks/releases":                     {"internal/durable", "stacks", "stacks/engine"},
 	"stacks/local":                        {"blueprints", "blueprints/architecture", "stacks", "stacks/local/cloud", "stacks/local/host", "stacks/local/network", "stacks/local/postgres"},
 	"stacks/local/provider":               {"stacks", "stacks/local", "stacks/local/cloud"},
-	"stacks/local/cloud":                  {"internal/durable", "stacks/local/host", "stacks/local/network", "stacks/local/postgres", "stacks/local/objectstore", "stacks/local/balancer"},
+	"stacks/local/cloud":                  {"internal/durable", "operations/backup", "stacks/local/host", "stacks/local/network", "stacks/local/postgres", "stacks/local/objectstore", "stacks/local/balancer"},
 	"stacks/local/host":                   {"stacks/local/network"},
 	"stacks/local/network":                {},
 	"stacks/local/service":                {},

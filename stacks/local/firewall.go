@@ -116,7 +116,7 @@ func ingress(flows []architecture.Flow) []any {
 
 // groupOf is the security group of a component's hosts.
 func groupOf(component string) string {
-	if strings.HasPrefix(component, "buckets.") {
+	if strings.HasPrefix(component, "buckets.") || strings.HasPrefix(component, "backups.") {
 		return storeGroup
 	}
 	return component

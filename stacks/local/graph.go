@@ -21,6 +21,7 @@ const (
 	TypeDatabase      = "surety:local:Database"
 	TypeServer        = "surety:local:Server"
 	TypeBalancer      = "surety:local:Balancer"
+	TypeBackupJob     = "surety:local:BackupJob"
 	TypeData          = "surety:local:Data"
 )
 
@@ -36,7 +37,7 @@ const (
 // Order: the network comes first, then the security groups, so that no host ever stands unguarded; then what is used before
 // what uses it; the servers of a group one after the other, each waiting for the health of the one before, so that a release
 // that does not become healthy stops at the first instance while the others go on serving the old one; a balancer last,
-// because its backends are addresses of its servers. That order holds in an update, too: a new server is healthy before the
+// because its backends are addresses of its servers. Copies begin when what they are made of stands. That order holds in an update, too: a new server is healthy before the
 // balancer sends it requests, and one that goes has left the balancer before it is removed, because removals come at the end.
 func (t *Target) Graph(arch architecture.Architecture) (stacks.Graph, blueprints.Diagnostics) {
 	b := &builder{target: t, arch: arch, components: map[string]architecture.Component{}, names: map[string]bool{}, digests: map[string]string{}}
@@ -57,6 +58,7 @@ func (t *Target) Graph(arch architecture.Architecture) (stacks.Graph, blueprints
 			b.balancer(c)
 		}
 	}
+	b.backups()
 	b.hostNames()
 	return stacks.Graph{Project: arch.Name, Stack: Name, Resources: b.resources}, b.diagnostics.Sort()
 }

@@ -15,7 +15,7 @@ import (
 var kindTypes = map[cloud.Kind]string{
 	cloud.KindNetwork: TypeNetwork, cloud.KindSecurityGroup: TypeSecurityGroup, cloud.KindObjectStore: TypeObjectStore,
 	cloud.KindBucket: TypeBucket, cloud.KindGrant: TypeGrant, cloud.KindDatabase: TypeDatabase, cloud.KindServer: TypeServer,
-	cloud.KindBalancer: TypeBalancer,
+	cloud.KindBalancer: TypeBalancer, cloud.KindBackupJob: TypeBackupJob,
 }
 
 // Observe reads back what stands: limits from the kernel, rules from the packet filter, digests from the hosts' own files, grants
@@ -59,6 +59,7 @@ func (t *Target) Observe(ctx context.Context, d stacks.Deployment) (stacks.Obser
 	addAll(add, cloud.KindDatabase, status.Databases, func(x cloud.Database) string { return x.Name })
 	addAll(add, cloud.KindServer, status.Servers, func(x cloud.Server) string { return x.Name })
 	addAll(add, cloud.KindBalancer, status.Balancers, func(x cloud.Balancer) string { return x.Name })
+	addAll(add, cloud.KindBackupJob, status.BackupJobs, func(x cloud.BackupJob) string { return x.Name })
 	for key, why := range status.Errors {
 		kind, name, _ := strings.Cut(key, "/")
 		if graphName, known := names[kindTypes[cloud.Kind(kind)]+" "+name]; known {

@@ -38,6 +38,7 @@ func (b *builder) storage() {
 		disk += kept
 		requirements = append(requirements, c.Requirements...)
 	}
+	b.room(disk)
 	b.add(stacks.Resource{
 		Name: storeName,
 		Type: TypeObjectStore,

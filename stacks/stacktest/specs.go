@@ -87,4 +87,22 @@ buckets:
 backups:
   nightly: {of: [databases.main], every: 24h, keep: {daily: 7}}
 `},
+	{"backups of one thing of each kind", `
+surety: v1
+name: copies
+owner: {team: platform, contact: platform@example.org}
+servers:
+  web:
+    count: 2
+    runs: {package: nginx, command: [nginx], port: 8080}
+    files: {/etc/nginx/nginx.conf: "a", /srv/index.html: "b"}
+    uses: [databases.main, buckets.media]
+databases:
+  main: {engine: postgres, version: "15", highAvailability: true}
+buckets:
+  media: {size: 1GiB}
+backups:
+  nightly: {of: [databases.main, servers.web, buckets.media], every: 24h, keep: {daily: 7, weekly: 4, monthly: 12}}
+  hourly: {of: [databases.main], every: 1h}
+`},
 }

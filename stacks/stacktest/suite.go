@@ -14,7 +14,7 @@ import (
 type Rule struct {
 	From string // component ID; empty when CIDR is set
 	CIDR string
-	// To is a component ID, or the section alone ("buckets") when one service stands for all its components.
+	// To is a component ID, or "buckets" when one service stands for all buckets, those of backups included; so is From.
 	To           string
 	Port         int
 	Requirements []string

@@ -15,6 +15,7 @@ const (
 	KindDatabase      Kind = "databases"
 	KindServer        Kind = "servers"
 	KindBalancer      Kind = "balancers"
+	KindBackupJob     Kind = "backup-jobs"
 )
 
 // Network is the environment's network: a router namespace and the host "outside", which stands for the world beyond it.

@@ -40,7 +40,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Resource is any of the things the control plane keeps.
 type Resource interface {
-	Network | SecurityGroup | ObjectStore | Bucket | Grant | Database | Server | Balancer
+	Network | SecurityGroup | ObjectStore | Bucket | Grant | Database | Server | Balancer | BackupJob
 }
 
 // KindOf is the kind of a resource type.
@@ -61,6 +61,8 @@ func KindOf[T Resource]() Kind {
 		return KindDatabase
 	case Server:
 		return KindServer
+	case BackupJob:
+		return KindBackupJob
 	default:
 		return KindBalancer
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // kinds lists all kinds in the order in which they can be made.
-var kinds = []Kind{KindNetwork, KindSecurityGroup, KindObjectStore, KindBucket, KindGrant, KindDatabase, KindServer, KindBalancer}
+var kinds = []Kind{KindNetwork, KindSecurityGroup, KindObjectStore, KindBucket, KindGrant, KindDatabase, KindServer, KindBalancer, KindBackupJob}
 
 // daemon is the state of a running control plane. Nothing in it is needed after its death: records are on disk and the rest is in the kernel.
 type daemon struct {

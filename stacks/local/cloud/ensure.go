@@ -204,7 +204,7 @@ func Purge(ctx context.Context, cfg Config) error {
 // deleteOrder is the order of deletion; the kinds of one layer may go at the same time. Buckets and grants go with their store.
 var deleteOrder = [][]Kind{
 	{KindBalancer, KindServer, KindDatabase, KindObjectStore, KindSecurityGroup},
-	{KindGrant, KindBucket}, // those without a store
+	{KindGrant, KindBucket, KindBackupJob}, // those without a store, and jobs, whose hosts are gone
 	{KindNetwork},
 }
 

@@ -31,6 +31,9 @@ func (d *daemon) raise(ctx context.Context, r record, name string, limits Limits
 	if err != nil {
 		return nil, err
 	}
+	if err := d.addBackupJobs(r, name, &config); err != nil {
+		return nil, err
+	}
 	config.Hosts, config.AuthorizedKeys = d.hostNames(), d.authorized()
 	connect := func(namespace string) error {
 		d.faults.step(r, name+"/isolated")

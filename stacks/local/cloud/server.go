@@ -95,6 +95,8 @@ func (d *daemon) controller(kind Kind) (controller, error) {
 		return typed[Server]{kind, checkServer, changeServer, d.putServer, d.readServer, d.removeHosts}, nil
 	case KindBalancer:
 		return typed[Balancer]{kind, checkBalancer, changeBalancer, d.putBalancer, d.readBalancer, d.removeBalancer}, nil
+	case KindBackupJob:
+		return typed[BackupJob]{kind, checkBackupJob, changeBackupJob, d.putBackupJob, d.readBackupJob, d.removeBackupJob}, nil
 	}
 	return nil, &NotFound{Kind: kind}
 }

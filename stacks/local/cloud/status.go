@@ -28,6 +28,7 @@ type Status struct {
 	Databases      []Database        `json:"databases"`
 	Servers        []Server          `json:"servers"`
 	Balancers      []Balancer        `json:"balancers"`
+	BackupJobs     []BackupJob       `json:"backupJobs"`
 	Unfinished     map[string]string `json:"unfinished,omitempty"` // "servers/web-0" → "wanted" or "deleting": a request did not come to its end
 	Errors         map[string]string `json:"errors,omitempty"`     // what could not be read back, and why
 }
@@ -149,6 +150,7 @@ func (d *daemon) status(ctx context.Context) (any, error) {
 	for kind, into := range map[Kind]any{
 		KindNetwork: &s.Networks, KindSecurityGroup: &s.SecurityGroups, KindObjectStore: &s.ObjectStores, KindBucket: &s.Buckets,
 		KindGrant: &s.Grants, KindDatabase: &s.Databases, KindServer: &s.Servers, KindBalancer: &s.Balancers,
+		KindBackupJob: &s.BackupJobs,
 	} {
 		all, failures := d.readAll(ctx, kind)
 		for name, err := range failures {

@@ -210,9 +210,9 @@ func (s *supervisor) configure(defs []Service, changed []string) error {
 		}
 		wanted[def.Name] = true
 	}
-	everybody := false // a changed file that no service reads, as far as can be told, concerns all
+	everybody := false // a changed file that no service reads, or read, as far as can be told, concerns all
 	for _, path := range changed {
-		everybody = everybody || !slices.ContainsFunc(defs, func(d Service) bool { return reads(d, path) })
+		everybody = everybody || !slices.ContainsFunc(defs, func(d Service) bool { return reads(d, path) }) && !s.readBefore(path)
 	}
 	var restart []Service
 	var gone []string
@@ -254,6 +254,16 @@ func (s *supervisor) configure(defs []Service, changed []string) error {
 		}
 	}
 	return nil
+}
+
+// readBefore tells whether one of the services as they are so far names the file.
+func (s *supervisor) readBefore(path string) bool {
+	for _, one := range s.services {
+		if reads(one.def, path) {
+			return true
+		}
+	}
+	return false
 }
 
 // reads tells whether the service names the file.

@@ -69,10 +69,10 @@ func (a *agent) query(ctx context.Context) (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	// A base backup under way is listed too; it is no standby.
+	// A base backup under way is listed too, and what archives the log; they are no standbys.
 	rows, err := conn.Query(ctx, `SELECT application_name, coalesce(host(client_addr), ''), state,
 		coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::bigint
-		FROM pg_stat_replication WHERE application_name <> 'pg_basebackup' ORDER BY 1, 2`)
+		FROM pg_stat_replication WHERE application_name <> 'pg_basebackup' AND application_name NOT LIKE 'surety\_backup%' ORDER BY 1, 2`)
 	if err != nil {
 		return s, err
 	}

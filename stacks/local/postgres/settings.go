@@ -83,6 +83,7 @@ func (a *agent) hba() string {
 	lines := []string{
 		"# Written by surety; changes are overwritten at the next start or reload.",
 		"local all postgres peer map=agent",
+		"local replication postgres peer map=agent", // what archives the log, as the system's own users
 		fmt.Sprintf("local %s %s scram-sha-256", a.conf.Database, a.conf.User),
 		fmt.Sprintf("host %s %s %s scram-sha-256", a.conf.Database, a.conf.User, a.conf.Allow),
 	}

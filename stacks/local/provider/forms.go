@@ -163,10 +163,12 @@ func aCommand(v resource.PropertyValue, path string) []plugin.CheckFailure {
 }
 
 var (
-	theLimits   = fields(map[string]form{"cpu": cpus, "memory": someBytes, "disk": someBytes}, "cpu", "memory", "disk")
-	aProgram    = fields(map[string]form{"source": aPath, "name": aName, "sha256": aString}, "source", "sha256")
-	theBackends = each(fields(map[string]form{"name": aString, "address": aString, "port": aPort}, "address", "port"))
-	someRules   = each(fields(map[string]form{"fromGroup": aName, "cidr": aCIDR, "port": aPort, "reason": aString}, "port"))
+	theLimits    = fields(map[string]form{"cpu": cpus, "memory": someBytes, "disk": someBytes}, "cpu", "memory", "disk")
+	aProgram     = fields(map[string]form{"source": aPath, "name": aName, "sha256": aString}, "source", "sha256")
+	someCopies   = whole(0, 10000)
+	theRetention = fields(map[string]form{"daily": someCopies, "weekly": someCopies, "monthly": someCopies})
+	theBackends  = each(fields(map[string]form{"name": aString, "address": aString, "port": aPort}, "address", "port"))
+	someRules    = each(fields(map[string]form{"fromGroup": aName, "cidr": aCIDR, "port": aPort, "reason": aString}, "port"))
 )
 
 // rules judges the rules of a security group: who may come in at which port.

@@ -23,6 +23,7 @@ var telling = map[string][]string{
 	"servers":   {"runs.command", "runs.program", "runs.package"},
 	"databases": {"engine", "version"},
 	"buckets":   {"size", "versioning"},
+	"backups":   {"of[0]"},
 }
 
 // Require gives the IDs of a component's leaves. When the spec has none of them, it gives the nearest that the spec has:

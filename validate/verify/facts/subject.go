@@ -152,7 +152,7 @@ const StoreGroup = "buckets"
 
 // GroupOf is the security group that a component's hosts are in.
 func GroupOf(component string) string {
-	if strings.HasPrefix(component, StoreGroup+".") {
+	if strings.HasPrefix(component, StoreGroup+".") || strings.HasPrefix(component, "backups.") {
 		return StoreGroup
 	}
 	return component
