@@ -18,6 +18,8 @@ type Limits struct {
 type Trial struct {
 	Rate     float64       // operations per second that were offered
 	Achieved float64       // that went well
+	P50      time.Duration // latency from the intended start, as all
+	P99      time.Duration
 	P95      time.Duration // with its 95 % interval:
 	P95Low   time.Duration
 	P95High  time.Duration
@@ -38,7 +40,7 @@ const clear = 2
 func Judge(rate float64, outcome benchmarks.Outcome, result benchmarks.Result) Trial {
 	g := result.Total
 	t := Trial{
-		Rate: rate, Achieved: g.Rate, P95: g.Latency.P95.Value, P95Low: g.Latency.P95.Low, P95High: g.Latency.P95.High,
+		Rate: rate, Achieved: g.Rate, P50: g.Latency.P50.Value, P99: g.Latency.P99.Value, P95: g.Latency.P95.Value, P95Low: g.Latency.P95.Low, P95High: g.Latency.P95.High,
 		Errors: g.ErrorRate(), Count: g.Count, Generator: outcome.Bottleneck(), Lag: outcome.BehindP99,
 	}
 	outcome.BehindP99 = 0
@@ -75,6 +77,9 @@ func (l Limits) breach(t Trial) string {
 	}
 	return ""
 }
+
+// Holds tells whether a trial kept to the limits.
+func (l Limits) Holds(t Trial) bool { return l.breach(t) == "" }
 
 // decisive tells whether a trial is so far from the limits that no repetition is needed.
 func (l Limits) decisive(t Trial) bool {
