@@ -40,7 +40,7 @@ var suites = []struct {
 	{name: Storage, quick: []func(*facts.Subject) []check{storage}},
 	{name: Identity, quick: []func(*facts.Subject) []check{identity}},
 	{name: Load},
-	{name: Consistency},
+	{name: Consistency, long: []func(*facts.Subject, Input) []longCheck{histories}},
 	{name: Backup},
 	{name: Baseline},
 }
