@@ -41,7 +41,7 @@ var suites = []struct {
 	{name: Identity, quick: []func(*facts.Subject) []check{identity}},
 	{name: Load},
 	{name: Consistency, long: []func(*facts.Subject, Input) []longCheck{histories}},
-	{name: Backup},
+	{name: Backup, long: []func(*facts.Subject, Input) []longCheck{backups}},
 	{name: Baseline},
 }
 

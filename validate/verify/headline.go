@@ -30,6 +30,15 @@ func Headline(s validate.Suite) string {
 	case Storage:
 		refusals := parts(s, "refuses")
 		return fmt.Sprintf("%s as declared, %s kept out", parts(s, "").less(refusals).of("figure"), refusals.of("stranger"))
+	case Backup:
+		var said []string
+		if copied := parts(s, "/newest"); copied.all > 0 {
+			said = append(said, copied.of("source")+" copied in time")
+		}
+		if restored := parts(s, drilled); restored.all > 0 {
+			said = append(said, restored.of("source")+" restored and equal to what was copied")
+		}
+		return strings.Join(said, ", ")
 	}
 	return fmt.Sprintf("%s as declared", parts(s, "").of("figure"))
 }

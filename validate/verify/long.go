@@ -63,10 +63,15 @@ func (in Input) long(s *facts.Subject) []longCheck {
 	return checks
 }
 
-// measure runs the long checks one after the other, each for as long as it may take.
+// measure runs the long checks.
 func (in Input) measure(ctx context.Context, s *facts.Subject, sink func(validate.Result)) []validate.Result {
+	return in.run(ctx, s, in.long(s), sink)
+}
+
+// run runs long checks one after the other, each for as long as it may take.
+func (in Input) run(ctx context.Context, s *facts.Subject, checks []longCheck, sink func(validate.Result)) []validate.Result {
 	var results []validate.Result
-	for _, c := range in.long(s) {
+	for _, c := range checks {
 		timeout := first(c.timeout, longTimeout)
 		runner := validate.Runner{Parallel: 1, Timeout: timeout, Grace: longGrace, Now: in.Now, Sink: sink, Locate: in.Document.At}
 		run := func(ctx context.Context) validate.Result {

@@ -26,7 +26,9 @@ func storage(s *facts.Subject) []check {
 			checks = append(checks, ownGrant(s, c, u))
 		}
 		checks = append(checks, refusals(s, c, users)...)
-		checks = append(checks, versioningCheck(s, c, users), roomCheck(s, c))
+		if c.Backup == nil { // whether its copies have room shows in that they are made
+			checks = append(checks, versioningCheck(s, c, users), roomCheck(s, c))
+		}
 		checks = append(checks, grantChecks(s, c)...)
 	}
 	return checks
