@@ -87,7 +87,7 @@ and puts the previous release back by itself when one is not.`,
 		}
 	}
 	add(groupSpec, a.initCommand(), a.validateCommand(), a.schemaCommand())
-	add(groupBuild, a.planCommand(), a.upCommand(), a.deployCommand(), a.rollbackCommand(), a.destroyCommand())
+	add(groupBuild, a.planCommand(), a.upCommand(), a.deployCommand(), a.rollbackCommand(), a.backupCommand(), a.destroyCommand())
 	add(groupLook, a.drillCommand())
 	add(groupLook, a.verifyCommand(), a.ledgerCommand(), a.statusCommand(), a.historyCommand(), a.showCommand())
 	add(groupHost, a.execCommand(), a.sshCommand(), a.logsCommand(), a.openCommand())
