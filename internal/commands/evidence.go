@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
+	"surety/benchmarks"
+	"surety/blueprints"
 	"surety/blueprints/architecture"
 	"surety/stacks/releases"
 	"surety/validate"
@@ -29,7 +33,13 @@ func (a *app) keepEvidence(env *environment, cause string, results []validate.Re
 
 // keepEvidenceOf is keepEvidence for a given release.
 func (a *app) keepEvidenceOf(env *environment, number int, hash, cause string, results []validate.Result, details []verify.Detail) error {
-	e := releases.Evidence{Release: number, ReleaseHash: hash, Made: time.Now(), Cause: cause, By: who(), Tool: version, Fingerprint: fingerprint()}
+	e := releases.Evidence{Release: number, ReleaseHash: hash, Made: time.Now(), Cause: cause, By: who(), Tool: version,
+		Fingerprint: a.fingerprint(), Conditions: map[string]string{}}
+	for name, value := range map[string]string{"load average before": a.loadBefore, "load average after": loadAverage(), "not enforced": env.notEnforced()} {
+		if value != "" {
+			e.Conditions[name] = value
+		}
+	}
 	var errs [2]error
 	if len(results) > 0 {
 		e.Results, errs[0] = json.Marshal(results)
@@ -144,4 +154,32 @@ func (e *environment) proof(ctx context.Context, records []releases.Record, r *r
 		}
 	}
 	return p, nil
+}
+
+// loadAverage is how busy the whole machine was in the last 1, 5 and 15 minutes.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(text)); err == nil && len(fields) > 3 {
+		return strings.Join(fields[:3], " ")
+	}
+	return ""
+}
+
+// notEnforced names the limits that the target cannot enforce here.
+func (e *environment) notEnforced() string {
+	var names []string
+	enforced := e.target.Capabilities(context.Background()).Enforced
+	for _, name := range blueprints.SortedKeys(enforced) {
+		if !enforced[name] {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// fingerprint names the machine that something was measured on.
+func (a *app) fingerprint() map[string]string {
+	f := benchmarks.ThisMachine()
+	f["target"] = a.target()
+	return f
 }

@@ -23,6 +23,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	settings       *viper.Viper
+	loadBefore     string // the machine's load average when the command began
 }
 
 func (a *app) file() string   { return a.settings.GetString("file") }
@@ -37,7 +38,7 @@ func (a *app) screen() *terminal.Screen {
 
 // Main runs one command line and gives the process's exit code.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, settings: viper.New()}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, settings: viper.New(), loadBefore: loadAverage()}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -89,7 +90,7 @@ and puts the previous release back by itself when one is not.`,
 	add(groupSpec, a.initCommand(), a.validateCommand(), a.schemaCommand())
 	add(groupBuild, a.planCommand(), a.upCommand(), a.deployCommand(), a.rollbackCommand(), a.backupCommand(), a.destroyCommand())
 	add(groupLook, a.drillCommand())
-	add(groupLook, a.verifyCommand(), a.ledgerCommand(), a.statusCommand(), a.historyCommand(), a.showCommand())
+	add(groupLook, a.verifyCommand(), a.ledgerCommand(), a.statusCommand(), a.historyCommand(), a.showCommand(), a.docsCommand())
 	add(groupHost, a.execCommand(), a.sshCommand(), a.logsCommand(), a.openCommand())
 	root.AddCommand(a.versionCommand(), exitCodesTopic())
 	root.AddCommand(a.insideCommands()...)

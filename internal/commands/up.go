@@ -128,7 +128,7 @@ func (a *app) runner(env *environment) *releases.Runner {
 	back := false
 	return &releases.Runner{
 		Engine: env.engine, Store: env.store, Artifacts: env.artifacts, Now: time.Now,
-		By: who(), Tool: version, Fingerprint: fingerprint(), Grace: 5 * time.Minute,
+		By: who(), Tool: version, Fingerprint: a.fingerprint(), Grace: 5 * time.Minute,
 		Entries: func(d stacks.Deployment) []string { return entries(d) },
 		Stage: func(stage releases.Stage) {
 			if progress != nil {

@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
 
 	"surety/blueprints"
@@ -135,21 +132,4 @@ func (e *environment) live(ctx context.Context, d stacks.Deployment) (verify.Liv
 		live.Resources[name] = verify.LiveResource{Type: r.Type, Properties: r.Outputs}
 	}
 	return live, nil
-}
-
-// fingerprint names the machine that something was measured on.
-func fingerprint() map[string]string {
-	print := map[string]string{"go": runtime.Version(), "cpus": fmt.Sprint(runtime.NumCPU()), "arch": runtime.GOARCH}
-	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		print["kernel"] = strings.TrimSpace(string(text))
-	}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, model, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				print["cpu"] = strings.TrimSpace(model)
-				break
-			}
-		}
-	}
-	return print
 }

@@ -47,6 +47,7 @@ type Performance struct {
 	Consistency  []ConsistencyVerdict
 	Baseline     *BaselineComparison // nil when there is none to compare with
 	Work         []WorkDone          // corrective uploads and backup jobs (P1.4.4, P1.4.5)
+	Open         []Unproven          // what was not measured at all, though the check asks for it, and what to type
 	SignOff      []Text              // the roles that sign
 }
 
@@ -79,7 +80,8 @@ type LoadCurve struct {
 	Limit     float64 // the required p95 in ms; 0 when none is
 	Required  float64 // the required rate; 0 when none is
 	MaxErrors float64 // the permitted share of failed operations, as 0.001
-	Knee      *Figure // the highest rate that met the limits; nil when none was found
+	Knee      *Figure // the highest rate that met the limits, up to the lowest that did not; nil when none was found
+	Searched  bool    // the knee was looked for
 	Saturated Text    // what was exhausted at the knee
 	How       Text
 }
@@ -210,5 +212,5 @@ func (p Performance) Unproven() []Unproven {
 	for _, w := range p.Work {
 		add(w.State, Text{w.Indicator + " " + w.What.in(English), w.Indicator + " " + w.What.in(TraditionalChinese)}, w.Proof)
 	}
-	return out
+	return append(out, p.Open...)
 }

@@ -126,7 +126,7 @@ func (m *markdown) load(p Performance) {
 		unit := mark(c.RateUnit)
 		knee := m.say("noKnee")
 		if c.Knee != nil {
-			knee = fmt.Sprintf("%s (%s %s)", mark(figureNumber(c.Knee.Value)+" "+c.Knee.Unit), m.say("interval"), between(*c.Knee))
+			knee = fmt.Sprintf("%s (%s%s%s)", mark(figureNumber(c.Knee.Value)+" "+c.Knee.Unit), m.say("bracket"), m.say("colon"), between(*c.Knee))
 		}
 		m.line("### %s\n", mark(c.Subject))
 		rows := [][]string{{m.say("knee"), knee}}
@@ -197,7 +197,7 @@ func (m *markdown) consistency(p Performance) {
 	m.section("s.consistency")
 	var rows [][]string
 	for _, c := range p.Consistency {
-		rows = append(rows, []string{mark(c.Subject), m.text(c.Property), m.say(stateWord(c.State)), figureNumber(float64(c.Operations)), fmt.Sprint(c.Clients), m.text(c.How, c.Why)})
+		rows = append(rows, []string{mark(c.Subject), m.text(c.Property), m.say(stateWord(c.State)), countOf(c.Operations), countOf(c.Clients), m.text(c.How, c.Why)})
 	}
 	m.table("lllrrl", []string{m.say("subject"), m.say("property"), m.say("verdict"), m.say("operations"), m.say("clients"), m.say("how")}, rows)
 	for _, c := range p.Consistency {
@@ -208,6 +208,14 @@ func (m *markdown) consistency(p Performance) {
 			}
 		}
 	}
+}
+
+// countOf prints a count, or a dash when it is not known.
+func countOf(n int) string {
+	if n == 0 {
+		return "–"
+	}
+	return figureNumber(float64(n))
 }
 
 func (m *markdown) baseline(p Performance) {

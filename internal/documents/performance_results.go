@@ -12,6 +12,7 @@ const (
 	suiteConsistency = "consistency"
 	suiteBaseline    = "baseline"
 	suiteWork        = "work"
+	suiteOpen        = "coverage"
 )
 
 // Results gives the check in the form that validate's writers write: JUnit, SARIF, Markdown for a pull request, JSON, text. The same
@@ -65,6 +66,9 @@ func (p Performance) results(from string, keep func(validate.Result) bool) []val
 	}
 	for _, w := range p.Work {
 		add(validate.Result{Check: "work/" + w.Indicator + "/" + w.What.EN, Suite: suiteWork, Requirements: w.Requirements, State: w.State, Summary: w.What.EN + ": " + w.Proof.EN})
+	}
+	for _, u := range p.Open {
+		add(validate.Result{Check: "coverage/" + u.What.EN, Suite: suiteOpen, Requirements: []string{}, Summary: u.What.EN + ": " + u.Why.EN})
 	}
 	return out
 }

@@ -65,6 +65,7 @@ func example() Performance {
 			{"P1.4.4", Text{"web: program replaced on 2 hosts, one after the other", "web：逐台更換 2 台主機之程式"}, validate.Pass, Text{"digest 3f9a… before, 77c1… after on web-0 and web-1; 0 of 2 412 requests failed", "web-0 與 web-1 之摘要由 3f9a… 變為 77c1…；2 412 次請求無失敗"}, nil},
 			{"P1.4.5", Text{"nightly backup of databases.main", "databases.main 每夜備份"}, validate.Unproven, Text{"set up; not yet restored", "已設定；尚未還原驗證"}, []string{"backups.nightly"}},
 		},
+		Open:    []Unproven{{Text{"P1.4.2 data consistency", "P1.4.2 資料一致性"}, Text{"no concurrent clients were run", "未以並行用戶端測試"}}},
 		SignOff: []Text{{"Measured by", "量測人"}, {"Checked by", "複核人"}, {"Approved by", "核准人"}},
 	}
 	from := 4.0

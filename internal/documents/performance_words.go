@@ -40,7 +40,7 @@ var performanceWords = map[string]Text{
 	"met": {"met", "符合"}, "breached": {"breached", "不符合"}, "unproven": {"unproven", "未證實"},
 
 	"offered": {"offered", "施加速率"}, "achieved": {"achieved", "達成速率"}, "errors": {"errors", "錯誤率"}, "within": {"within limits", "符合限制"}, "yes": {"yes", "是"}, "no": {"no", "否"},
-	"knee": {"Knee (highest rate within the limits)", "膝點（符合限制之最高速率）"}, "kneeShort": {"knee", "膝點"}, "noKnee": {"not found", "未測得"}, "saturated": {"Saturated resource", "飽和資源"},
+	"knee": {"Knee (highest rate within the limits)", "膝點（符合限制之最高速率）"}, "kneeShort": {"knee", "膝點"}, "noKnee": {"not found", "未測得"}, "bracket": {"held … did not hold", "符合 … 不符合"}, "saturated": {"Saturated resource", "飽和資源"},
 	"limit": {"p95 limit", "p95 上限"}, "required": {"required rate", "要求速率"}, "maxErrors": {"permitted errors", "容許錯誤率"},
 	"latencyAxis": {"latency (ms)", "延遲 (ms)"}, "rateAxis": {"offered rate", "施加速率"}, "shareAxis": {"share of operations (%)", "操作占比 (%)"},
 	"intended": {"Latency counts from the intended start of each operation.", "延遲自每次操作之預定開始時間起算。"}, "outside": {"outside the limits", "超出限制"}, "max": {"maximum", "最大值"},
@@ -78,7 +78,7 @@ var performanceIndicators = []struct {
 // factNames are the names of a fingerprint's values in Chinese; others stand as they are.
 var factNames = map[string]string{
 	"processor": "處理器", "processors": "處理器數", "usable processors": "可用處理器數", "memory": "記憶體", "kernel": "作業系統核心", "os": "作業系統",
-	"architecture": "架構", "go": "Go 版本", "governor": "處理器調頻策略", "target": "建置目標",
+	"architecture": "架構", "go": "Go 版本", "governor": "處理器調頻策略", "target": "建置目標", "cpus": "處理器數", "cpu": "處理器", "arch": "架構",
 }
 
 func factName(l Language, name string) string {

@@ -23,6 +23,8 @@ type Evidence struct {
 	By          string            `json:"by"`    // user@host
 	Tool        string            `json:"tool"`  // version of surety
 	Fingerprint map[string]string `json:"fingerprint,omitempty"`
+	// Conditions are what held meanwhile that is no part of the environment's identity, as "load average before": "0.21 0.30 0.28".
+	Conditions map[string]string `json:"conditions,omitempty"`
 	// Results are the verdicts, as written by validate; absent when the release's own record has them.
 	Results json.RawMessage `json:"results,omitempty"`
 	// Details are the measurements behind them, as written by validate/verify.
