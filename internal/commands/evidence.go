@@ -83,6 +83,7 @@ func (a *app) keepMeasured(env *environment, record *releases.Record) error {
 
 // proof is all that was measured of a release.
 type proof struct {
+	made    []validate.Result    // when the release was made
 	results []validate.Result    // of each check the newest
 	ledger  []architecture.Entry // joined from the release's own record and all evidence
 	later   []releases.Evidence  // what was kept since
@@ -113,7 +114,7 @@ func (e *environment) proof(ctx context.Context, records []releases.Record, r *r
 	if err != nil {
 		return nil, err
 	}
-	p := &proof{results: results, ledger: ledger}
+	p := &proof{made: results, results: results, ledger: ledger}
 	if p.later, err = e.store.EvidenceOf(records, r); err != nil {
 		return nil, err
 	}

@@ -136,14 +136,16 @@ func (a *app) showRecord(r *releases.Record, all *proof) error {
 	for _, f := range r.Changes.Failed {
 		s.Failure(f.Name, f.Message)
 	}
-	if len(all.results) == 0 {
+	if len(all.made) == 0 {
 		s.Line("nothing was verified")
 	} else {
-		s.Results(all.results, verify.Headline)
-		s.LedgerSummary(all.ledger)
+		s.Results(all.made, verify.Headline)
 	}
 	if err := a.showEvidence(all.later); err != nil {
 		return err
+	}
+	if len(all.ledger) > 0 {
+		s.LedgerSummary(all.ledger)
 	}
 	if r.Back != nil {
 		s.Line("rolled back to release %d in %s", r.Back.To, terminal.Took(r.Back.Took))

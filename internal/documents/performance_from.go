@@ -56,7 +56,7 @@ func FromEvidence(m Measured) (Performance, error) {
 		}
 	}
 	p.Baseline = comparison(details)
-	p.Work = append(m.uploads(), m.backups()...)
+	p.Work = append(m.uploads(), m.backups(details)...)
 	p.Open = m.open(p, details)
 	return p, nil
 }

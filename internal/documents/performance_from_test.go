@@ -79,6 +79,7 @@ func checked(t *testing.T) Measured {
 		{Check: "consistency/main/bank", Suite: verify.Consistency, Subject: "databases.main", From: "web-0", How: "transfers", At: checkedAt.Add(time.Hour),
 			Consistency: &consistency.Result{Verdict: consistency.Breached, Parts: []consistency.Part{{Name: "bank", Verdict: consistency.Breached, Says: "2 updates were lost",
 				Figures: []consistency.Figure{{Name: "transfers", Value: 310}, {Name: "snapshots", Value: 40}, {Name: "updates lost", Value: 2}}, Anomalies: []consistency.Anomaly{{Text: "client 0 ─┤\nclient 1 ─┤\n"}}}}}},
+		{Check: "backup/nightly/databases.main/restored", Suite: verify.Backup, Subject: "databases.main", Figures: []benchmarks.Measurement{{Quantity: "time to restore", Unit: "s", Value: 2.125}}},
 		{Check: "baseline", Suite: verify.Baseline, Subject: "shop", At: checkedAt.Add(time.Hour), Baseline: &baseline.Comparison{Old: "release 1", New: "now", Verdict: baseline.Fail, Alpha: 0.05, Method: "medians",
 			Changes: []baseline.Change{{Quantity: baseline.Quantity{Name: "servers.web p95", Unit: "ms", Better: baseline.Lower}, Old: interval(80, 78, 82), New: interval(92, 90, 95), OldRuns: 12, NewRuns: 12,
 				Effect: interval(0.15, 0.12, 0.18), Limit: 0.05, Adjusted: 0.0004, Verdict: baseline.Fail, Summary: "worse"}, {Quantity: baseline.Quantity{Name: "control", Control: true}}}}},
@@ -86,7 +87,7 @@ func checked(t *testing.T) Measured {
 	results := []validate.Result{
 		{Check: "load/servers.web", Suite: verify.Load, State: validate.Pass, Summary: "p95 86 ms", Started: checkedAt.Add(time.Hour), Took: 10 * time.Second,
 			Requirements: []string{"servers.web.expects.rps", "servers.web.expects.p95", "servers.web.expects.errors"}},
-		{Check: "backup/nightly/main", Suite: verify.Backup, State: validate.Pass, Summary: "restored and the same", Started: checkedAt.Add(time.Hour), Requirements: []string{"backups.nightly.of[0]"}},
+		{Check: "backup/nightly/databases.main/restored", Suite: verify.Backup, State: validate.Pass, Summary: "restored and the same", Started: checkedAt.Add(time.Hour), Requirements: []string{"backups.nightly.of[0]"}},
 	}
 	m := Measured{Document: doc, Results: results}
 	store := releases.NewStore(t.TempDir() + "/releases")
@@ -182,7 +183,7 @@ func TestPerformanceIsOfTheEvidence(t *testing.T) {
 	if b := p.Baseline; b == nil || b.State != validate.Fail || len(b.Changes) != 1 || b.Changes[0].Change != 0.15 || b.Changes[0].Old != 80 || b.Margin != 0.05 {
 		t.Errorf("baseline %+v", b)
 	}
-	if len(p.Work) != 2 || !strings.Contains(p.Work[0].Proof.EN, "program /opt/bin/web on web-0: aaaaaaaaaaaa → bbbbbbbbbbbb") || p.Work[1].State != validate.Pass {
+	if len(p.Work) != 2 || !strings.Contains(p.Work[0].Proof.EN, "program /opt/bin/web on web-0: aaaaaaaaaaaa → bbbbbbbbbbbb") || p.Work[1].State != validate.Pass || !strings.Contains(p.Work[1].Proof.EN, "time to restore 2.125 s") {
 		t.Errorf("work %+v", p.Work)
 	}
 	if !slices.ContainsFunc(p.Conditions, func(c Text) bool {

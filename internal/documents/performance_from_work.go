@@ -66,14 +66,40 @@ func short(digest string) string {
 	return digest[:min(len(digest), 12)]
 }
 
+// backupWork names what a check of the backup suite looked at: "backup/nightly/databases.main/restored".
+func backupWork(check string) Text {
+	parts := strings.Split(check, "/")
+	if len(parts) < 3 {
+		return Same(check)
+	}
+	what := parts[len(parts)-1]
+	known := map[string]Text{"newest": {"newest copy", "最新備份"}, "restored": {"restored into a scratch place and compared", "還原至暫存處並比對"}, "retention": {"copies that are kept", "保留之備份"}}[what]
+	if known == (Text{}) {
+		known = Same(what)
+	}
+	of := strings.Join(parts[1:len(parts)-1], " ")
+	return Text{"backup " + of + ": " + known.in(English), "備份 " + of + "：" + known.in(TraditionalChinese)}
+}
+
 // backups lists what was found of backup jobs and their drills (P1.4.5): each newest result of the suite, and each backup that the
 // spec asks for and nothing looked at.
-func (m Measured) backups() []WorkDone {
+func (m Measured) backups(details []taken) []WorkDone {
 	var out []WorkDone
 	for _, r := range m.Results {
-		if r.Suite == verify.Backup {
-			out = append(out, WorkDone{Indicator: "P1.4.5", What: Same(r.Check), State: r.State, Proof: Text{EN: r.Summary + ", " + moment(r.Started.Add(r.Took)), TW: r.Summary + "，" + moment(r.Started.Add(r.Took))}, Requirements: r.Requirements})
+		if r.Suite != verify.Backup {
+			continue
 		}
+		at := moment(r.Started.Add(r.Took))
+		proof := Text{r.Summary + ", " + at, r.Summary + "，" + at}
+		for _, d := range details {
+			if d.Check != r.Check {
+				continue
+			}
+			for _, f := range d.Figures {
+				proof = joined(proof, Same(strings.TrimSpace(f.Quantity+" "+figureNumber(f.Value)+" "+f.Unit)))
+			}
+		}
+		out = append(out, WorkDone{Indicator: "P1.4.5", What: backupWork(r.Check), State: r.State, Proof: proof, Requirements: r.Requirements})
 	}
 	for _, name := range blueprints.SortedKeys(m.Document.Spec.Backups) {
 		id := "backups." + name

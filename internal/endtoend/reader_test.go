@@ -152,6 +152,8 @@ func TestReader(t *testing.T) {
 	reader.subscribe(b)
 	reader.holdsTheEntry()
 
+	b.documentIsOfTheRecords()
+
 	again := b.must(0, "plan")
 	t.Logf("plan with no change: %v", again.took)
 	if !strings.Contains(again.stdout, "no changes") {
@@ -204,6 +206,22 @@ func TestReader(t *testing.T) {
 		b.edit("\n      LOG_LEVEL: debug", "")
 		b.must(0, "plan")
 	})
+}
+
+// documentIsOfTheRecords writes the host performance check twice, and finds it stale as soon as something more was measured.
+func (b *bench) documentIsOfTheRecords() {
+	b.t.Helper()
+	for _, args := range [][]string{{"--lang", "zh-TW", "-o", "check.html"}, {"-o", "check.md"}} {
+		b.must(0, append([]string{"docs", "performance"}, args...)...)
+	}
+	b.must(0, "docs", "performance", "--lang", "zh-TW", "--check", "check.html")
+	b.must(0, "verify", "--suite", "identity", "--no-keep")
+	b.must(0, "docs", "performance", "--check", "check.md")
+	b.must(0, "verify", "--suite", "identity")
+	b.ledgerSays("name", "met", "verify --suite identity")
+	if r := b.must(5, "docs", "performance", "--check", "check.md"); !strings.Contains(r.stdout, "+- Evidence") || !strings.Contains(r.stdout, "verify --suite identity") {
+		b.t.Errorf("the difference does not show what was measured:\n%s", r.stdout)
+	}
 }
 
 func lineWith(text, part string) string {
