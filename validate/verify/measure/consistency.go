@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"surety/benchmarks/consistency"
+	"surety/benchmarks/objects"
 	"surety/stacks"
 )
 
@@ -53,22 +56,12 @@ func Consistency(ctx context.Context, host stacks.Host, kind ConsistencyKind, co
 	}
 }
 
-// consistency is the host's side.
+// consistency is the host's side. The run makes and removes what it needs by itself.
 func (in *inside) consistency(ctx context.Context, q consistencyRequest) (err error) {
-	config := q.Config
-	if d := config.Database; d != nil && isPostgres(d.URL) {
-		s, failed := openSchema(ctx, d.URL)
-		if failed != nil {
-			return failed
-		}
-		own := *d
-		if own.URL = s.inside(d.URL); d.ReadURL != "" {
-			own.ReadURL = s.inside(d.ReadURL)
-		}
-		config.Database = &own
-		t := &target{close: func() {}, remove: s.remove}
-		defer func() { err = errors.Join(err, t.end(ctx)) }()
+	if err := sweep(ctx, q.Config); err != nil {
+		return err
 	}
+	config := q.Config
 	var result consistency.Result
 	switch q.Kind {
 	case Objects:
@@ -106,4 +99,20 @@ func (in *inside) fault(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// sweep removes what runs left that died long ago.
+func sweep(ctx context.Context, config consistency.Config) error {
+	if d := config.Database; d != nil {
+		c, err := pgx.Connect(ctx, d.URL)
+		if err != nil {
+			return fmt.Errorf("connect to the database: %w", err)
+		}
+		defer c.Close(ctx)
+		return sweepSchemas(ctx, c)
+	}
+	if s := config.Store; s != nil && len(s.Endpoints) > 0 {
+		return sweepObjects(ctx, objects.Options{Endpoint: s.Endpoints[0], AccessKey: s.AccessKey, SecretKey: s.SecretKey, Region: s.Region, Bucket: s.Bucket}, "")
+	}
+	return nil
 }

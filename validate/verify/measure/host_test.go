@@ -42,15 +42,15 @@ type process struct {
 	name string
 	mu   sync.Mutex
 	pids []int
-	// mute is closed to hold back everything that the program says from then on.
-	mute chan struct{}
+	// strict waits for the end of the program's input too, as some ways in do.
+	strict bool
 }
 
 func (p *process) Name() string      { return p.name }
 func (p *process) Component() string { return "servers." + p.name }
 func (p *process) Address() string   { return "127.0.0.1" }
 
-// Run is as strict as a way in may be: it waits for the end of the program's input too.
+// Run implements stacks.Host.
 func (p *process) Run(ctx context.Context, c stacks.Command) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -58,14 +58,17 @@ func (p *process) Run(ctx context.Context, c stacks.Command) error {
 	}
 	cmd := exec.CommandContext(ctx, self, c.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
-	cmd.Stdout = writer(func(b []byte) (int, error) {
-		select {
-		case <-p.mute:
-			return len(b), nil
-		default:
-			return c.Stdout.Write(b)
+	if !p.strict {
+		cmd.Stdin = nil
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			return err
 		}
-	})
+		go func() {
+			_, _ = io.Copy(stdin, c.Stdin)
+			stdin.Close()
+		}()
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -92,9 +95,13 @@ func (p *process) gone() bool {
 	return true
 }
 
-type writer func([]byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pid := range p.pids {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
 
 // unreachable is a host without a way in.
 type unreachable struct{ process }

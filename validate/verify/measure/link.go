@@ -25,7 +25,7 @@ const (
 type link struct {
 	host    stacks.Host
 	orders  *lines
-	stdin   *io.PipeWriter
+	stdin   *feed
 	replies chan reply
 	heard   atomic.Int64  // when it last said something, in nanoseconds of Unix time
 	kill    func()        // ends the way in, and with it the program
@@ -37,16 +37,16 @@ type link struct {
 // dial starts the program on a host. It outlives ctx: when that ends, the program is asked to end and has a while to remove what it
 // made, where the end of the way in would kill it.
 func dial(ctx context.Context, host stacks.Host, q request) (*link, error) {
-	reader, writer := io.Pipe()
+	stdin := newFeed()
 	way, kill := context.WithCancel(context.WithoutCancel(ctx))
-	l := &link{host: host, stdin: writer, orders: &lines{w: writer}, replies: make(chan reply, 16), kill: kill, ended: make(chan struct{})}
+	l := &link{host: host, stdin: stdin, orders: &lines{w: stdin}, replies: make(chan reply, 16), kill: kill, ended: make(chan struct{})}
 	l.heard.Store(time.Now().UnixNano())
 	complaint := &complaint{}
 	go func() {
 		defer close(l.ended)
-		defer reader.Close() // whoever still writes learns of it
+		defer stdin.Close() // whoever still writes learns of it
 		defer kill()
-		err := host.Run(way, stacks.Command{Args: Command, Stdin: reader, Stdout: &splitter{take: l.take}, Stderr: complaint})
+		err := host.Run(way, stacks.Command{Args: Command, Stdin: stdin, Stdout: &splitter{take: l.take}, Stderr: complaint})
 		if said := complaint.String(); err != nil && said != "" {
 			err = fmt.Errorf("%w: %s", err, said)
 		}
@@ -176,6 +176,54 @@ func (l *link) close() (err error) {
 		}
 	})
 	return err
+}
+
+// feed is a stream whose writer never waits: a way in that does not get anywhere must not hold up whoever gives orders. What is written is
+// little: a request and now and then an order.
+type feed struct {
+	mu     sync.Mutex
+	more   *sync.Cond
+	text   []byte
+	closed bool
+}
+
+func newFeed() *feed {
+	f := &feed{}
+	f.more = sync.NewCond(&f.mu)
+	return f
+}
+
+func (f *feed) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return 0, io.ErrClosedPipe
+	}
+	f.text = append(f.text, p...)
+	f.more.Signal()
+	return len(p), nil
+}
+
+func (f *feed) Read(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.text) == 0 && !f.closed {
+		f.more.Wait()
+	}
+	if len(f.text) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, f.text)
+	f.text = f.text[n:]
+	return n, nil
+}
+
+// Close lets the reader have what is there and then the end.
+func (f *feed) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	f.more.Broadcast()
 }
 
 // splitter cuts a stream into lines.

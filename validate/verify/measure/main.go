@@ -92,8 +92,8 @@ func (in *inside) do(ctx context.Context, q request) (err error) {
 		return in.machine(ctx, *q.Machine)
 	case q.Consistency != nil:
 		return in.consistency(ctx, *q.Consistency)
-	case q.Watch:
-		return in.watch(ctx)
+	case q.Watch != "":
+		return in.watch(ctx, q.Watch)
 	}
 	return errors.New("the request asks for nothing that this version knows")
 }

@@ -142,7 +142,7 @@ func TestPostgres(t *testing.T) {
 	}
 	now := time.Now().UTC()
 	old, young := schemaPrefix+now.Add(-2*time.Hour).Format(begun)+"_a", schemaPrefix+now.Add(-time.Minute).Format(begun)+"_b"
-	used := schemaPrefix+now.Add(-3*time.Hour).Format(begun)+"_c"
+	used := schemaPrefix + now.Add(-3*time.Hour).Format(begun) + "_c"
 	for _, name := range []string{old, young, used} {
 		exec("CREATE SCHEMA " + name)
 	}

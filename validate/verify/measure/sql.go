@@ -38,8 +38,11 @@ func stale(name, prefix string, now time.Time) bool {
 	return err == nil && now.Sub(made) > abandoned
 }
 
-// schemaPrefix begins the name of every schema of ours.
-const schemaPrefix = "surety_measure_"
+// schemaPrefix begins the name of every schema of ours; runs of benchmarks/consistency make theirs by themselves.
+const (
+	schemaPrefix      = "surety_measure_"
+	consistencyPrefix = "surety_consistency_"
+)
 
 // schema is a PostgreSQL schema of our own. The connection that made it holds an advisory lock on its name for as long as it is in
 // use; the kernel closes it when we die, however we die.
@@ -59,10 +62,10 @@ func openSchema(ctx context.Context, url string) (_ *schema, err error) {
 			s.close()
 		}
 	}()
-	if err := s.sweep(ctx); err != nil {
-		return nil, fmt.Errorf("remove what earlier sessions left: %w", err)
+	if err := sweepSchemas(ctx, s.keeper); err != nil {
+		return nil, err
 	}
-	if err := s.claim(ctx, s.name); err != nil {
+	if err := claim(ctx, s.keeper, s.name); err != nil {
 		return nil, err
 	}
 	if _, err := s.keeper.Exec(ctx, "CREATE SCHEMA "+s.name); err != nil {
@@ -74,9 +77,10 @@ func openSchema(ctx context.Context, url string) (_ *schema, err error) {
 	return s, nil
 }
 
-func (s *schema) claim(ctx context.Context, name string) error {
+// claim takes the advisory lock of a name for the connection's life.
+func claim(ctx context.Context, c *pgx.Conn, name string) error {
 	var ours bool
-	err := s.keeper.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name).Scan(&ours)
+	err := c.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name).Scan(&ours)
 	if err == nil && !ours {
 		err = errors.New("another session uses it")
 	}
@@ -86,23 +90,29 @@ func (s *schema) claim(ctx context.Context, name string) error {
 	return nil
 }
 
-// sweep drops the schemas of sessions that began long ago and whose connection is gone.
-func (s *schema) sweep(ctx context.Context) error {
-	rows, err := s.keeper.Query(ctx, "SELECT nspname FROM pg_namespace WHERE nspname LIKE $1 AND pg_has_role(nspowner, 'USAGE')",
-		strings.ReplaceAll(schemaPrefix, "_", `\_`)+"%")
-	if err != nil {
-		return err
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if !stale(name, schemaPrefix, time.Now()) || s.claim(ctx, name) != nil {
-			continue
+// sweepSchemas drops the user's schemas that were made by sessions which began long ago and whose connection is gone.
+func sweepSchemas(ctx context.Context, c *pgx.Conn) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("remove what earlier sessions left in the database: %w", err)
 		}
-		if _, err := s.keeper.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{name}.Sanitize()+" CASCADE"); err != nil {
+	}()
+	for _, prefix := range []string{schemaPrefix, consistencyPrefix} {
+		rows, err := c.Query(ctx, "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1) AND pg_has_role(nspowner, 'USAGE')", prefix)
+		if err != nil {
 			return err
+		}
+		names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if !stale(name, prefix, time.Now()) || claim(ctx, c, name) != nil {
+				continue
+			}
+			if _, err := c.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{name}.Sanitize()+" CASCADE"); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

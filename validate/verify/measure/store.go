@@ -16,8 +16,11 @@ import (
 	"surety/benchmarks/redis"
 )
 
-// objectPrefix begins every key of ours in a bucket.
-const objectPrefix = "surety-measure-"
+// objectPrefix begins every key of ours in a bucket; runs of benchmarks/consistency choose theirs by themselves.
+const (
+	objectPrefix       = "surety-measure-"
+	consistencyObjects = "surety-consistency-"
+)
 
 // maxObjects bounds what is listed and removed at once.
 const maxObjects = 1 << 20
@@ -37,7 +40,7 @@ func openObjects(ctx context.Context, o objects.Options, workers int) (_ *target
 		}
 	}()
 	if err := sweepObjects(ctx, o, base); err != nil {
-		return nil, fmt.Errorf("remove what earlier sessions left in bucket %s: %w", o.Bucket, err)
+		return nil, err
 	}
 	if o.Mix.Get+o.Mix.Stat+o.Mix.List > 0 {
 		if err := d.Fill(ctx); err != nil {
@@ -115,19 +118,26 @@ func listObjects(ctx context.Context, c *minio.Client, bucket string, o minio.Li
 }
 
 // sweepObjects removes what sessions left that began long ago.
-func sweepObjects(ctx context.Context, o objects.Options, base string) error {
+func sweepObjects(ctx context.Context, o objects.Options, base string) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("remove what earlier sessions left in bucket %s: %w", o.Bucket, err)
+		}
+	}()
 	c, err := storeClient(o)
 	if err != nil {
 		return err
 	}
-	folders, err := listObjects(ctx, c, o.Bucket, minio.ListObjectsOptions{Prefix: base + objectPrefix})
-	if err != nil {
-		return err
-	}
-	for _, f := range folders {
-		if strings.HasSuffix(f.Key, "/") && stale(f.Key, base+objectPrefix, time.Now()) {
-			if err := removeObjects(ctx, o, f.Key); err != nil {
-				return err
+	for _, prefix := range []string{objectPrefix, consistencyObjects} {
+		folders, err := listObjects(ctx, c, o.Bucket, minio.ListObjectsOptions{Prefix: base + prefix})
+		if err != nil {
+			return err
+		}
+		for _, f := range folders {
+			if strings.HasSuffix(f.Key, "/") && stale(f.Key, base+prefix, time.Now()) {
+				if err := removeObjects(ctx, o, f.Key); err != nil {
+					return err
+				}
 			}
 		}
 	}

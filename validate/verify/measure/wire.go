@@ -13,24 +13,26 @@ import (
 
 	"surety/benchmarks"
 	"surety/benchmarks/consistency"
-	"surety/benchmarks/knee"
 	"surety/benchmarks/machine"
+	"surety/validate/verify/usage"
 )
 
 // Bounds of the stream, so that neither end can exhaust the other.
 const (
-	maxLine      = 64 << 20         // bytes; raw samples are the longest
-	maxComplaint = 400              // bytes of what a failed program said
-	beat         = time.Second      // between two signs of life of a host
-	silence      = 30 * time.Second // without one after which a host is given up
+	maxLine      = 64 << 20    // bytes; raw samples are the longest
+	maxComplaint = 400         // bytes of what a failed program said
+	beat         = time.Second // between two signs of life of a host
 )
+
+// silence is after what time without a sign of life a host is given up. Tests are less patient.
+var silence = 30 * time.Second
 
 // request is the first line to a host: what the program is to do there. Exactly one field is set.
 type request struct {
 	Session     *Setup              `json:"session,omitempty"`
 	Machine     *machine.Request    `json:"machine,omitempty"`
 	Consistency *consistencyRequest `json:"consistency,omitempty"`
-	Watch       bool                `json:"watch,omitempty"`
+	Watch       string              `json:"watch,omitempty"` // the host's name in samples
 }
 
 type consistencyRequest struct {
@@ -56,16 +58,9 @@ type reply struct {
 	Machine     *machine.Answer     `json:"machine,omitempty"`
 	Fault       bool                `json:"fault,omitempty"` // now is the moment for the fault
 	Consistency *consistency.Result `json:"consistency,omitempty"`
-	Usage       *hostUsage          `json:"usage,omitempty"`
+	Usage       *usage.Sample       `json:"usage,omitempty"`
 	Error       string              `json:"error,omitempty"`
 	End         bool                `json:"end,omitempty"` // the last line; Error says what is left
-}
-
-// hostUsage is one sampling. Machine names the kernel that hosts may share, and OfMachine how busy it is as a whole.
-type hostUsage struct {
-	Uses      []knee.Use `json:"uses"`
-	Machine   string     `json:"machine,omitempty"`
-	OfMachine []knee.Use `json:"ofMachine,omitempty"`
 }
 
 // lines writes JSON lines from several goroutines.
