@@ -47,6 +47,9 @@ func Markdown(w io.Writer, results []Result) error {
 	return out.Flush()
 }
 
+// MarkdownCell makes text harmless in a cell of a Markdown table.
+func MarkdownCell(s string) string { return cell(s) }
+
 // cell makes text harmless in a table: no row or column ends, no markup, no HTML.
 func cell(s string) string {
 	return strings.NewReplacer("\\", `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`).Replace(oneLine(s))

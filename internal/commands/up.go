@@ -154,6 +154,7 @@ func (a *app) runner(env *environment) *releases.Runner {
 			m.back = back
 			env.measured = append(env.measured, m)
 			s.Results(m.results, verify.Headline)
+			a.showFigures(m.details)
 			s.LedgerSummary(m.ledger)
 			return m.verdict()
 		},

@@ -100,7 +100,7 @@ func (a *app) measure(ctx context.Context, env *environment, c releases.Candidat
 	s.Doing("")
 	if ctx.Err() != nil {
 		a.interrupted(found, long)
-		return nil, fault("interrupted: what was not measured yet would count as unproven, so nothing is judged and nothing kept")
+		return nil, fault("interrupted: what was not measured yet would count as unproven, so nothing is judged and nothing kept; run it again")
 	}
 	if err != nil {
 		return nil, err

@@ -96,8 +96,9 @@ func (a *app) verify(ctx context.Context, suites []string, format string, keep b
 		}
 		s := a.screen()
 		s.Results(m.results, verify.Headline)
+		a.showFigures(m.details)
 		s.LedgerSummary(joined.ledger)
-	} else if err := validate.Writers[format](a.stdout, m.results); err != nil {
+	} else if err := a.writeMeasured(format, m); err != nil {
 		return err
 	}
 	if keep {
@@ -109,6 +110,46 @@ func (a *app) verify(ctx context.Context, suites []string, format string, keep b
 		return ended(Breached, "a requirement is breached")
 	}
 	return nil
+}
+
+// showFigures prints what was measured, each with its interval and what was required: all of it when the user asked for more, else
+// what stands beside a requirement.
+func (a *app) showFigures(details []verify.Detail) {
+	s := a.screen()
+	t := s.Table("measured", "quantity", "figure [95 % interval]", "required")
+	shown := 0
+	for _, f := range verify.Figures(details) {
+		if f.Required == "" && f.Quantity != "saturated" && f.Quantity != "generator" && !a.verbose() {
+			continue
+		}
+		shown++
+		t.Row(terminal.Cell{Text: f.Subject}, terminal.Cell{Text: f.Quantity}, terminal.Cell{Text: f.Value}, terminal.Cell{Text: f.Required})
+	}
+	if shown > 0 {
+		t.Print()
+	}
+}
+
+// writeMeasured writes what was found for programs, with the measurements in full where the form has room for them.
+func (a *app) writeMeasured(format string, m *measurement) error {
+	switch format {
+	case "json":
+		count := validate.Tally(m.results)
+		results, details := m.results, m.details
+		if results == nil {
+			results = []validate.Result{}
+		}
+		if details == nil {
+			details = []verify.Detail{}
+		}
+		return writeJSON(a.stdout, struct {
+			validate.Report
+			Measurements []verify.Detail `json:"measurements"`
+		}{validate.Report{Count: count, State: count.State(), Results: results}, details})
+	case "markdown":
+		return verify.Markdown(a.stdout, m.results, m.details)
+	}
+	return validate.Writers[format](a.stdout, m.results)
 }
 
 // verifyCause is the command line in its own words.
