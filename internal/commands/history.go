@@ -136,6 +136,9 @@ func (a *app) showRecord(r *releases.Record, all *proof) error {
 	for _, f := range r.Changes.Failed {
 		s.Failure(f.Name, f.Message)
 	}
+	if r.Rollout != nil {
+		a.showRolled(r.Rollout.Hosts)
+	}
 	if len(all.made) == 0 {
 		s.Line("nothing was verified")
 	} else {

@@ -225,7 +225,7 @@ func differences(a, b []engine.PropertyChange) []engine.PropertyChange {
 		}
 		byPath[c.Path] = c
 	}
-	merged := make([]engine.PropertyChange, 0, len(byPath))
+	var merged []engine.PropertyChange
 	for _, path := range slices.Sorted(maps.Keys(byPath)) {
 		merged = append(merged, byPath[path])
 	}

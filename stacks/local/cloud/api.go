@@ -70,6 +70,8 @@ type Server struct {
 	ActualOS string          `json:"actualOS,omitempty"`
 	Enforced map[string]bool `json:"enforced,omitempty"` // cpu, memory, disk, pids
 	Running  bool            `json:"running,omitempty"`
+	// Unsettled says that the last request has not come to its end: whether the server is healthy with what it was given, nobody knows.
+	Unsettled bool `json:"unsettled,omitempty"`
 }
 
 // Program is a file to place on a host.

@@ -68,7 +68,7 @@ func checkServer(name string, s *Server) error {
 	if have := machineOS("/"); s.OS != "" && s.OS != have {
 		return &Invalid{Field: "os", Message: fmt.Sprintf("%q is wanted and this machine is %q; the local cloud offers the machine's own only", s.OS, have), Mend: fmt.Sprintf("use %q or another target", have)}
 	}
-	s.Address, s.ActualOS, s.Enforced, s.Running = "", "", nil, false
+	s.Address, s.ActualOS, s.Enforced, s.Running, s.Unsettled = "", "", nil, false, false
 	return nil
 }
 
@@ -159,7 +159,7 @@ func serverConfig(s Server, kind Kind) host.Config {
 }
 
 func (d *daemon) readServer(ctx context.Context, r record, s Server, _ bool) (Server, error) {
-	s.Address = addressOf(r, s.Name)
+	s.Address, s.Unsettled = addressOf(r, s.Name), r.Phase != phaseDone
 	h, err := d.find(s.Name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil

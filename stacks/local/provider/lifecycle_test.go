@@ -179,6 +179,34 @@ func TestARequestWhoseEndNobodySawIsMadeAgain(t *testing.T) {
 	}
 }
 
+// Whoever asked may have been killed while the host was changing: it holds what it was given then, and may never become healthy with it.
+func TestAnUnsettledServerIsAskedAgain(t *testing.T) {
+	f, p := serve(t)
+	e := exampleOf(t, local.TypeServer)
+	made := create(t, p, e)
+	f.change(e.path, func(w map[string]any) { w["unsettled"] = true })
+	if d := diff(t, p, e, refresh(t, p, e, made)); !slices.Equal(d.ChangedKeys, []resource.PropertyKey{settled}) {
+		t.Errorf("it differs at %v, want settled", d.ChangedKeys)
+	}
+}
+
+// A killed update leaves the new program on the host and the old place of the program in the state.
+func TestAProgramFromAnotherPlaceIsNoDrift(t *testing.T) {
+	f, p := serve(t)
+	e := exampleOf(t, local.TypeServer)
+	made := create(t, p, e)
+	f.change(e.path, func(w map[string]any) { w["program"] = map[string]any{"source": "/releases/def", "sha256": "def"} })
+	seen := refresh(t, p, e, made)
+	e.inputs["program"] = map[string]any{"source": "/releases/def", "name": "web", "sha256": "def"}
+	if d := diff(t, p, e, seen); d.Changes != plugin.DiffNone {
+		t.Fatalf("with the new program it differs: %v", d.DetailedDiff)
+	}
+	seen.inputs = check(t, p, e) // the engine takes over new inputs of what stays the same, and keeps its outputs
+	if again := refresh(t, p, e, seen); !again.outputs.DeepEquals(seen.outputs) {
+		t.Errorf("refreshed, outputs are %v, were %v", again.outputs, seen.outputs)
+	}
+}
+
 func TestAHalfDeletedResourceIsDeletedBeforeItIsMade(t *testing.T) {
 	f, p := serve(t)
 	e := exampleOf(t, local.TypeServer)

@@ -45,6 +45,14 @@ func (p *Provider) Read(ctx context.Context, r plugin.ReadRequest) (plugin.ReadR
 	}
 	inputs, sound := k.readInputs(r.Inputs, answer)
 	outputs := k.outputsOf(inputs, answer)
+	if program, given := k.property("program"); given {
+		if was := program.compared(r.State); len(was) > 0 && was.DeepEquals(program.compared(outputs)) {
+			outputs[program.name] = r.State[program.name] // the same content from another place did not drift
+		}
+	}
+	if v := bare(answer["unsettled"]); v.IsBool() && v.BoolValue() {
+		sound = false // it may hold what it was given, and not be healthy with it
+	}
 	if k.token == local.TypeBalancer && empty(bare(answer["entry"])) {
 		sound = false // its entry was lost, say to another program on its port: asking again opens one
 	}

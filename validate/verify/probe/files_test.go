@@ -126,6 +126,9 @@ func TestSocketsAndProcess(t *testing.T) {
 	if !slices.Equal(got.Missing, []string{"ABSENT"}) || !slices.Equal(got.Different, []string{"OTHER"}) {
 		t.Errorf("missing %v, different %v", got.Missing, got.Different)
 	}
+	if got.CommandLine != Digest("key", "sleep\x0060") || got.Environment != Digest("key", "GOOD=value\x00OTHER=changed") {
+		t.Errorf("digest of the command line %q, of the environment %q", got.CommandLine, got.Environment)
+	}
 	if got := ask(t, Task{Kind: KindProcess, Process: &Process{Port: port, Command: []string{"sleep", "61"}}}).Process; !got.Found || got.Runs {
 		t.Errorf("another command: %+v", got)
 	}
@@ -172,6 +175,13 @@ func TestSameCommand(t *testing.T) {
 // A start script that execs its server leaves nothing of its command; the control group that its supervisor keeps it in tells.
 func TestGroupOfAProcess(t *testing.T) {
 	proc := t.TempDir()
+	defer func() {
+		for group, want := range map[string]int{"service-main": 42, "service-sshd": 0} {
+			if got, err := (&Process{Group: group}).find(proc); got != want || err != nil {
+				t.Errorf("%s: process %d, %v", group, got, err)
+			}
+		}
+	}()
 	if err := os.Mkdir(filepath.Join(proc, "42"), 0o755); err != nil {
 		t.Fatal(err)
 	}

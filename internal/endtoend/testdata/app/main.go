@@ -5,26 +5,27 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 )
 
 // Set by the linker.
 var (
 	version = "1"
-	broken  = "" // "start": it ends at once; "health": it answers its health check with 500 for ever
+	broken  = "" // the name of the host on which it ends at once
+	slow    = "" // how long it takes to begin, as "2s"
 )
 
 func main() {
-	if broken == "start" {
+	name, _ := os.Hostname()
+	if broken == name {
 		fmt.Fprintln(os.Stderr, "broken on purpose")
 		os.Exit(1)
 	}
-	http.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
-		if broken == "health" {
-			http.Error(w, "broken on purpose", http.StatusInternalServerError)
-		}
-	})
+	if pause, err := time.ParseDuration(slow); err == nil {
+		time.Sleep(pause)
+	}
+	http.HandleFunc("/health", func(http.ResponseWriter, *http.Request) {})
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		name, _ := os.Hostname()
 		configuration, _ := os.ReadFile("/etc/app.conf")
 		fmt.Fprintf(w, "%s version=%s greeting=%s %s", name, version, os.Getenv("GREETING"), configuration)
 	})
