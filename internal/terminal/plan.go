@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"surety/blueprints"
 	"surety/blueprints/architecture"
@@ -200,6 +201,10 @@ func describe(r stacks.Resource) string {
 	}
 	text("os", "")
 	text("cidr", "")
+	text("source", "copies ")
+	if every, ok := r.Inputs["every"].(float64); ok {
+		parts = append(parts, "every "+blueprints.Duration(every*float64(time.Second)).String())
+	}
 	if standby, _ := r.Inputs["standby"].(bool); standby {
 		parts = append(parts, "standby")
 	}

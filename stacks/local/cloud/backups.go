@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -319,9 +320,40 @@ func (d *daemon) removeBackupJob(ctx context.Context, r record) error {
 	if err != nil {
 		return err
 	}
+	d.forgetBackupJob(ctx, j)
 	_, err = d.configureHosts(ctx, ctx, j.Kind, j.Resource, false)
 	if isConflict(err) { // its hosts are gone, or going
 		return nil
 	}
 	return err
+}
+
+// forgetBackupJob ends the agent of a job that goes, and has it drop what it keeps on its hosts: above all the replication slot, which
+// would hold a database's log back for nobody. Where that fails the job goes all the same; a slot without a reader is bounded.
+func (d *daemon) forgetBackupJob(ctx context.Context, j BackupJob) {
+	ctx, cancel := context.WithTimeout(ctx, jobDeadline)
+	defer cancel()
+	owner, ok := d.book.get(j.Kind, j.Resource)
+	if !ok || owner.Phase == phaseDeleting {
+		return
+	}
+	request, err := json.Marshal(backup.Request{Config: j.config()})
+	if err != nil {
+		return
+	}
+	for _, name := range owner.hostNames() {
+		h, err := d.find(name)
+		if err != nil || !h.Running() {
+			continue
+		}
+		err = h.Stop(ctx, j.service())
+		code := 0
+		var said bytes.Buffer
+		if err == nil {
+			code, err = h.Exec(ctx, host.Exec{Args: []string{binaryInside, "backup-agent", "forget"}, Dir: "/", Stdin: bytes.NewReader(request), Stdout: &said, Stderr: &said})
+		}
+		if err != nil || code != 0 {
+			d.cfg.Log.Warn("what a backup agent kept on its host is left there", "job", j.Name, "host", name, "error", err, "code", code, "said", said.String())
+		}
+	}
 }

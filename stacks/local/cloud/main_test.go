@@ -8,6 +8,7 @@ import (
 	"os"
 	"testing"
 
+	"surety/operations/backup"
 	"surety/stacks/local/balancer"
 	"surety/stacks/local/host"
 	"surety/stacks/local/objectstore"
@@ -34,6 +35,8 @@ func TestMain(m *testing.M) {
 		err = objectstore.RunFile(ctx, os.Args[3])
 	case "balancer":
 		err = balancer.RunFile(ctx, os.Args[3])
+	case "backup-agent":
+		err = backup.Main(ctx, os.Args[2:], os.Stdin, os.Stdout)
 	case "serve-test":
 		err = serveTest()
 	default:
