@@ -96,6 +96,10 @@ func wanted(id, value string) string {
 	case id == "objectives.availability":
 		return "≥ " + value + " %"
 	}
+	const most = 80 // whole files are requirements, too
+	if text := []rune(value); len(text) > most {
+		return string(text[:most-1]) + "…"
+	}
 	return value
 }
 
