@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/vishvananda/netlink"
 
 	"surety/benchmarks/peers/servers"
 	"surety/stacks"
@@ -30,6 +33,13 @@ func TestMain(m *testing.M) {
 				os.Exit(1)
 			}
 			os.Exit(0)
+		case "serve": // inside a host
+			lo, err := netlink.LinkByName("lo")
+			if err = errors.Join(err, netlink.LinkSetUp(lo)); err == nil {
+				err = http.ListenAndServe("127.0.0.1:8080", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			}
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		case "host-init":
 			os.Exit(host.Init(os.Args[2:]))
 		}

@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"runtime"
 	"time"
 
 	"surety/benchmarks/machine"
+	"surety/validate/verify/usage"
 )
 
 // lifetime bounds every program of ours on a host, whoever forgot it.
@@ -22,8 +25,13 @@ type inside struct {
 	orders <-chan order // closed when the caller has ended the stream
 }
 
-// tell writes a reply. When the caller is gone there is nobody to tell of the failure, and the context ends by itself.
-func (in *inside) tell(r reply) { _ = in.out.write(r) }
+// tell writes a reply, or why it cannot be written: figures may be no numbers, which JSON does not have. When the caller is gone there is
+// nobody to tell, and the context ends by itself.
+func (in *inside) tell(r reply) {
+	if err := in.out.write(r); err != nil {
+		_ = in.out.write(reply{Error: secrets(nil).clean(err), End: r.End})
+	}
+}
 
 // Main is what the hidden command "surety measure" runs on a host: it reads a request, then orders, as JSON lines from stdin and
 // writes replies to stdout. It ends, and removes what it made, when stdin or ctx does: a caller that dies leaves nothing running. The
@@ -52,6 +60,11 @@ func Main(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 			}
 		}
 	}()
+	if quota := math.Ceil(usage.Quota()); q.Session != nil && quota > 0 && int(quota) < runtime.GOMAXPROCS(0) {
+		// More threads than the quota has processors would use it up in the first part of each period and then stand still, which would be
+		// measured as the target's latency; and the generator's own share is reckoned from how many processors it may use.
+		runtime.GOMAXPROCS(int(quota))
+	}
 	in := &inside{out: &lines{w: stdout}, orders: orders}
 	stop := in.live(ctx)
 	err := in.do(ctx, q)

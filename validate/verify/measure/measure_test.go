@@ -1,8 +1,10 @@
 package measure
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -18,6 +20,7 @@ import (
 )
 
 func TestMachine(t *testing.T) {
+	t.Parallel()
 	h := &process{name: "web-0"}
 	got, err := Machine(t.Context(), h, machine.Request{Disk: &machine.DiskOptions{Dir: t.TempDir(), FileBytes: 8 << 20, Each: 500 * time.Millisecond, Jobs: []machine.DiskJob{{Block: 4096, Random: true}}}})
 	if err != nil {
@@ -35,6 +38,7 @@ func TestMachine(t *testing.T) {
 }
 
 func TestNetwork(t *testing.T) {
+	t.Parallel()
 	from, to := &process{name: "web-0"}, &process{name: "web-1"}
 	throughput, latency, err := Network(t.Context(), from, to, "0.0.0.0:0", machine.NetworkOptions{Each: 500 * time.Millisecond})
 	if err != nil {
@@ -52,6 +56,7 @@ func TestNetwork(t *testing.T) {
 }
 
 func TestConsistency(t *testing.T) {
+	t.Parallel()
 	url := server(t, servers.Postgres)
 	db, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -102,6 +107,7 @@ func TestConsistency(t *testing.T) {
 
 // Errors say what failed and where, and never a secret.
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	const secret = "s3cr3t-word"
 	for name, setup := range map[string]Setup{
 		"postgres": {SQL: &SQL{URL: "postgres://user:" + secret + "@127.0.0.1:1,127.0.0.1:2/db?connect_timeout=1", Scale: 1}},
@@ -177,5 +183,17 @@ func TestDeaths(t *testing.T) {
 		if err := session.Close(); err == nil {
 			t.Error("nothing is said of a program that was killed")
 		}
+	}
+}
+
+// A figure that is no number cannot travel; the caller must learn that, and not wait.
+func TestNoNumber(t *testing.T) {
+	var out bytes.Buffer
+	in := &inside{out: &lines{w: &out}}
+	result := Result{}
+	result.Result.Total.Rate = math.NaN()
+	in.tell(reply{Result: &result})
+	if text := out.String(); !strings.Contains(text, "NaN") || !strings.HasPrefix(text, `{"error":`) {
+		t.Errorf("told %q", text)
 	}
 }

@@ -116,6 +116,7 @@ func TestStop(t *testing.T) {
 }
 
 func TestPostgres(t *testing.T) {
+	t.Parallel()
 	url := server(t, servers.Postgres)
 	db, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -197,6 +198,7 @@ func TestPostgres(t *testing.T) {
 }
 
 func TestObjects(t *testing.T) {
+	t.Parallel()
 	s, err := servers.ObjectStore(t.Context(), "media")
 	if err != nil {
 		t.Fatal(err)
@@ -249,6 +251,7 @@ func TestObjects(t *testing.T) {
 }
 
 func TestRedis(t *testing.T) {
+	t.Parallel()
 	url := server(t, servers.Redis)
 	conf, err := client.ParseURL(url)
 	if err != nil {

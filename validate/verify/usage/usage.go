@@ -68,6 +68,14 @@ func newSampler(name, root string) *Sampler {
 	return s
 }
 
+// Quota gives how many processors the host that this process runs in may use by its cgroup; 0 where no quota is to be seen.
+func Quota() float64 {
+	if folder, processors := newSampler("", "/").groups.quota(); folder != "" {
+		return processors
+	}
+	return 0
+}
+
 // Close ends what the sampler holds.
 func (s *Sampler) Close() {
 	if s.sockets != nil {
