@@ -36,7 +36,12 @@ func (j *journal) judge(c Config, found map[[2]int]string, unread error, struck 
 	}
 	slices.Sort(j.acks)
 	pause, paused := outage(j.acks, struck)
-	p.Figures = []Figure{{"rows acknowledged", float64(acknowledged), ""}, {"longest time without an acknowledgement", pause.Seconds(), "s"}}
+	again := 0.0
+	if revived {
+		again = 1
+	}
+	p.Figures = []Figure{{"rows acknowledged", float64(acknowledged), ""}, {"longest time without an acknowledgement", pause.Seconds(), "s"},
+		{"acknowledged again after the fault", again, ""}}
 	if unread != nil {
 		p.Verdict, p.Says = Unproven, fmt.Sprintf("the rows could not be read after the fault: %v", unread)
 		return p

@@ -204,7 +204,8 @@ func (a *app) drill(ctx context.Context, env *environment, c releases.Candidate,
 		}
 	}
 	if len(results) > 0 {
-		s.Results(results, verify.Headline)
+		// With its evidence also when all is well: the figures are what a drill is for.
+		terminal.New(a.stdout, terminal.Options{NoColor: a.settings.GetBool("no-color"), Quiet: a.json(), Verbose: true}).Results(results, verify.Headline)
 		cause := "drill failover"
 		for _, p := range plans {
 			cause += " " + p.Component

@@ -16,7 +16,7 @@ import (
 
 // Bounds of the short form, which runs with every release: what a bucket's expects.consistency promises, in about two seconds each.
 // A history that short finds a store that breaks its promise often; one that breaks it now and then is for the full form.
-var shortHistory = consistency.Config{Clients: 4, Keys: 3, Operations: 40, Timeout: 2 * time.Second, Settle: 2 * time.Second,
+var shortHistory = consistency.Config{Clients: 4, Keys: 3, Operations: 100, Timeout: 2 * time.Second, Settle: 2 * time.Second,
 	Check: time.Second, Limit: 1500 * time.Millisecond, Store: &consistency.Store{Objects: 12, MaxSize: 256 << 10}}
 
 const (
