@@ -182,12 +182,12 @@ func (p *plot) legend(entries ...[2]string) {
 			p.line(e[0], x, 14, x+22, 14)
 		}
 		p.text("tick", x+27, 18, "start", e[1])
-		x += 27 + 18
+		x += 27 + 10
 		for _, r := range e[1] {
 			if r > 0x2e80 { // an ideograph is about twice as wide as a letter
 				x += 12
 			} else {
-				x += 6.5
+				x += 6
 			}
 		}
 	}

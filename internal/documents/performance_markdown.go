@@ -124,7 +124,10 @@ func (m *markdown) load(p Performance) {
 			m.line("")
 		}
 		unit := mark(c.RateUnit)
-		knee := m.say("noKnee")
+		knee := m.say("noSearch")
+		if c.Searched {
+			knee = m.say("noKnee")
+		}
 		if c.Knee != nil {
 			knee = fmt.Sprintf("%s (%s%s%s)", mark(figureNumber(c.Knee.Value)+" "+c.Knee.Unit), m.say("bracket"), m.say("colon"), between(*c.Knee))
 		}

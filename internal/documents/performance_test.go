@@ -31,7 +31,7 @@ func example() Performance {
 				Why:    Text{"the whole interval lies above the limit", "整個信賴區間皆高於上限"}},
 			{ID: "objectives.rto", Wanted: "≤ 15 min", State: validate.Unproven, Why: Text{"no drill has been run", "尚未進行演練"}},
 		},
-		Load: []LoadCurve{{Subject: "servers.web", RateUnit: "req/s", Limit: 150, Required: 200, MaxErrors: 0.001, Knee: &Figure{412, 395, 424, "req/s", 3},
+		Load: []LoadCurve{{Subject: "servers.web", RateUnit: "req/s", Limit: 150, Required: 200, MaxErrors: 0.001, Searched: true, Knee: &Figure{412, 395, 424, "req/s", 3},
 			Saturated: Text{"CPU of web-0 and web-1 (98 % and 97 %)", "web-0 與 web-1 之 CPU（98 % 與 97 %）"}, How: Text{"Steps of 15 s through the balancer.", "經負載平衡器，每階 15 秒。"},
 			Points: []LoadPoint{
 				{100, 100, 6.1, 14.2, 20.4, 13.8, 14.9, 0, true}, {200, 200, 7.8, 38.4, 61.2, 36.9, 40.1, 0, true}, {300, 300, 9.9, 61.5, 96.8, 58.0, 66.3, 0, true},

@@ -40,7 +40,7 @@ var performanceWords = map[string]Text{
 	"met": {"met", "符合"}, "breached": {"breached", "不符合"}, "unproven": {"unproven", "未證實"},
 
 	"offered": {"offered", "施加速率"}, "achieved": {"achieved", "達成速率"}, "errors": {"errors", "錯誤率"}, "within": {"within limits", "符合限制"}, "yes": {"yes", "是"}, "no": {"no", "否"},
-	"knee": {"Knee (highest rate within the limits)", "膝點（符合限制之最高速率）"}, "kneeShort": {"knee", "膝點"}, "noKnee": {"not found", "未測得"}, "bracket": {"held … did not hold", "符合 … 不符合"}, "saturated": {"Saturated resource", "飽和資源"},
+	"knee": {"Knee (highest rate within the limits)", "膝點（符合限制之最高速率）"}, "kneeShort": {"knee", "膝點"}, "noKnee": {"not found", "未測得"}, "noSearch": {"not looked for", "未搜尋"}, "bracket": {"held … did not hold", "符合 … 不符合"}, "saturated": {"Saturated resource", "飽和資源"},
 	"limit": {"p95 limit", "p95 上限"}, "required": {"required rate", "要求速率"}, "maxErrors": {"permitted errors", "容許錯誤率"},
 	"latencyAxis": {"latency (ms)", "延遲 (ms)"}, "rateAxis": {"offered rate", "施加速率"}, "shareAxis": {"share of operations (%)", "操作占比 (%)"},
 	"intended": {"Latency counts from the intended start of each operation.", "延遲自每次操作之預定開始時間起算。"}, "outside": {"outside the limits", "超出限制"}, "max": {"maximum", "最大值"},

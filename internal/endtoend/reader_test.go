@@ -1,12 +1,14 @@
 package endtoend
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +155,7 @@ func TestReader(t *testing.T) {
 	reader.holdsTheEntry()
 
 	b.documentIsOfTheRecords()
+	b.longCheckIsInterrupted()
 
 	again := b.must(0, "plan")
 	t.Logf("plan with no change: %v", again.took)
@@ -221,6 +224,45 @@ func (b *bench) documentIsOfTheRecords() {
 	b.ledgerSays("name", "met", "verify --suite identity")
 	if r := b.must(5, "docs", "performance", "--check", "check.md"); !strings.Contains(r.stdout, "+- Evidence") || !strings.Contains(r.stdout, "verify --suite identity") {
 		b.t.Errorf("the difference does not show what was measured:\n%s", r.stdout)
+	}
+}
+
+// longCheckIsInterrupted presses Ctrl-C while clients are at work in a host: it is said where, nothing is judged or kept, and nothing
+// of theirs stays in the database.
+func (b *bench) longCheckIsInterrupted() {
+	b.t.Helper()
+	before := b.must(0, "show", "1").stdout
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c := b.command(ctx, "verify", "--suite", "consistency")
+	pipe, err := c.StdoutPipe()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	c.Stderr = &errs
+	if err := c.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	var said strings.Builder
+	lines := bufio.NewScanner(pipe)
+	for lines.Scan() {
+		fmt.Fprintln(&said, lines.Text())
+		if strings.Contains(lines.Text(), "… consistency/") {
+			if err := c.Process.Signal(os.Interrupt); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+	_ = c.Wait()
+	if code := c.ProcessState.ExitCode(); code != 1 || !strings.Contains(said.String(), "interrupted consistency/") || !strings.Contains(errs.String(), "nothing is judged and nothing kept") {
+		b.t.Errorf("an interrupted verify ended with %d:\n%s%s", code, said.String(), errs.String())
+	}
+	if after := b.must(0, "show", "1").stdout; after != before {
+		b.t.Errorf("an interrupted verify kept something:\n%s", after)
+	}
+	if left := b.must(0, "exec", "main-0", "--", "su", "postgres", "-c", `psql -Atc "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'surety%'"`).stdout; strings.TrimSpace(left) != "" {
+		b.t.Errorf("an interrupted verify left schemas: %s", left)
 	}
 }
 
