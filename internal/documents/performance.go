@@ -59,6 +59,7 @@ type Figure struct {
 	Value, Low, High float64
 	Unit             string // as "ms", "op/s", "MiB/s"
 	Count            int    // samples behind it; 0 when that says nothing
+	Open             bool   // there were too few samples to bound it from above: it may lie above High
 }
 
 // RequirementVerdict is one requirement's end.

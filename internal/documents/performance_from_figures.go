@@ -60,10 +60,10 @@ func kindOf(suite, path string) FigureKind {
 func loadRows(d taken) []FigureRow {
 	g := d.Load.Result.Total
 	rate := achieved(g, d.Load.Unit)
-	rows := []FigureRow{{Quantity: Text{"rate", "速率"}, Figure: Figure{rate, rate, rate, d.Load.Unit, g.Count}}}
+	rows := []FigureRow{{Quantity: Text{"rate", "速率"}, Figure: Figure{Value: rate, Low: rate, High: rate, Unit: d.Load.Unit, Count: g.Count}}}
 	for _, q := range []benchmarks.Quantile{g.Latency.P50, g.Latency.P95, g.Latency.P99} {
 		name := "p" + figureNumber(q.Percent)
-		rows = append(rows, FigureRow{Quantity: Text{"latency " + name, "延遲 " + name}, Figure: Figure{ms(q.Value), ms(q.Low), ms(q.High), "ms", int(g.Latency.Count)}})
+		rows = append(rows, FigureRow{Quantity: Text{"latency " + name, "延遲 " + name}, Figure: percentile(q, g.Latency.Count)})
 	}
 	return rows
 }
@@ -79,7 +79,7 @@ func scaled(m benchmarks.Measurement) Figure {
 	case m.Unit == "FLOP/s":
 		by, unit = 1e9, "GFLOP/s"
 	}
-	return Figure{m.Value / by, m.Low / by, m.High / by, unit, m.Count}
+	return Figure{Value: m.Value / by, Low: m.Low / by, High: m.High / by, Unit: unit, Count: m.Count}
 }
 
 // quantity names a quantity, whose path stays recognisable in Chinese.

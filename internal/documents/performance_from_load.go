@@ -49,7 +49,7 @@ func curves(details []taken) []LoadCurve {
 			c.Points = append(c.Points, point(trial, d.Knee.Required))
 		}
 		if k.Rate > 0 {
-			c.Knee = &Figure{k.Rate, k.Rate, max(k.Rate, k.Above), d.Knee.Unit, len(k.Trials)}
+			c.Knee = &Figure{k.Rate, k.Rate, max(k.Rate, k.Above), d.Knee.Unit, len(k.Trials), k.Open != ""}
 		}
 		c.How = joined(c.How, Text{d.How, fmt.Sprintf("搜尋膝點，共 %d 次試驗", len(k.Trials))})
 		if k.Open != "" {

@@ -62,16 +62,20 @@ func loadFigure(d taken, requirement string) *Figure {
 	}
 	switch name {
 	case "p95":
-		q := g.Latency.P95
-		return &Figure{ms(q.Value), ms(q.Low), ms(q.High), "ms", int(g.Latency.Count)}
+		f := percentile(g.Latency.P95, g.Latency.Count)
+		return &f
 	case "errors":
 		share := 100 * g.ErrorRate()
-		return &Figure{share, share, share, "%", g.Count}
+		return &Figure{Value: share, Low: share, High: share, Unit: "%", Count: g.Count}
 	case "rps", "tps", "put", "get":
 		rate := achieved(g, d.Load.Unit)
-		return &Figure{rate, rate, rate, d.Load.Unit, g.Count}
+		return &Figure{Value: rate, Low: rate, High: rate, Unit: d.Load.Unit, Count: g.Count}
 	}
 	return nil
+}
+
+func percentile(q benchmarks.Quantile, count int64) Figure {
+	return Figure{ms(q.Value), ms(q.Low), ms(q.High), "ms", int(count), q.Open}
 }
 
 // achieved is what went well per second, in the unit of the run.

@@ -139,7 +139,7 @@ func TestPerformanceIsOfTheEvidence(t *testing.T) {
 	q := details[0].Load.Result.Total.Latency.P95
 	at := slices.IndexFunc(p.Requirements, func(r RequirementVerdict) bool { return r.ID == "servers.web.expects.p95" })
 	r := p.Requirements[at]
-	if f := r.Figure; f == nil || !near(f.Value, ms(q.Value)) || !near(f.Low, ms(q.Low)) || !near(f.High, ms(q.High)) || f.Unit != "ms" || f.Count != 1000 {
+	if f := r.Figure; f == nil || !near(f.Value, ms(q.Value)) || !near(f.Low, ms(q.Low)) || !near(f.High, ms(q.High)) || f.Unit != "ms" || f.Count != 1000 || f.Open != q.Open || !q.Open {
 		t.Errorf("p95 is %+v, evidence %+v", f, q)
 	}
 	if r.State != validate.Pass || r.Wanted != "≤ 150ms" || !strings.Contains(r.How.EN, "verify --full, 2026-11-03 13:00:10 UTC") {

@@ -111,12 +111,16 @@ func sectionNumber(key string) (int, error) {
 	return 0, fmt.Errorf("document: no section %q", key)
 }
 
-// between prints an interval, or a dash when none is known.
+// between prints an interval, or a dash when none is known. One that is open above says so.
 func between(f Figure) string {
-	if f.Low == f.Value && f.High == f.Value {
+	if f.Low == f.Value && f.High == f.Value && !f.Open {
 		return "–"
 	}
-	return figureNumber(f.Low) + " … " + figureNumber(f.High)
+	high := figureNumber(f.High)
+	if f.Open {
+		high = "≥ " + high
+	}
+	return figureNumber(f.Low) + " … " + high
 }
 
 // counted says how many requirements ended how.

@@ -24,14 +24,14 @@ func example() Performance {
 		Conditions: []Text{{"Load average before the run: 0.21 0.30 0.28.", "量測前系統平均負載：0.21 0.30 0.28。"},
 			{"Block I/O limits are not enforced on this machine.", "本機未強制執行磁碟 I/O 上限。"}},
 		Requirements: []RequirementVerdict{
-			{ID: "servers.web.expects.rps", Wanted: "≥ 200 req/s", State: validate.Pass, Figure: &Figure{412, 395, 424, "req/s", 3}, How: Text{"highest rate within p95 and error limits, three searches", "三次搜尋中符合 p95 與錯誤率限制之最高速率"}},
-			{ID: "servers.web.expects.p95", Wanted: "≤ 150 ms", State: validate.Pass, Figure: &Figure{38.42, 36.9, 40.1, "ms", 12000}, How: Text{"open loop at 200 req/s for 60 s, after 10 s of warm-up", "開放迴路，200 req/s，60 秒，暖機 10 秒"}},
-			{ID: "databases.main.expects.p95", Wanted: "≤ 30 ms", State: validate.Fail, Figure: &Figure{41.7, 39.2, 45.0, "ms", 18000}, How: Text{"TPC-B-like mix, 8 clients, 60 s", "類 TPC-B 混合交易，8 個用戶端，60 秒"},
+			{ID: "servers.web.expects.rps", Wanted: "≥ 200 req/s", State: validate.Pass, Figure: &Figure{412, 395, 424, "req/s", 3, false}, How: Text{"highest rate within p95 and error limits, three searches", "三次搜尋中符合 p95 與錯誤率限制之最高速率"}},
+			{ID: "servers.web.expects.p95", Wanted: "≤ 150 ms", State: validate.Pass, Figure: &Figure{38.42, 36.9, 40.1, "ms", 12000, false}, How: Text{"open loop at 200 req/s for 60 s, after 10 s of warm-up", "開放迴路，200 req/s，60 秒，暖機 10 秒"}},
+			{ID: "databases.main.expects.p95", Wanted: "≤ 30 ms", State: validate.Fail, Figure: &Figure{41.7, 39.2, 45.0, "ms", 18000, false}, How: Text{"TPC-B-like mix, 8 clients, 60 s", "類 TPC-B 混合交易，8 個用戶端，60 秒"},
 				Places: []blueprints.Position{{File: "surety.yaml", Line: 21, Column: 12}},
 				Why:    Text{"the whole interval lies above the limit", "整個信賴區間皆高於上限"}},
 			{ID: "objectives.rto", Wanted: "≤ 15 min", State: validate.Unproven, Why: Text{"no drill has been run", "尚未進行演練"}},
 		},
-		Load: []LoadCurve{{Subject: "servers.web", RateUnit: "req/s", Limit: 150, Required: 200, MaxErrors: 0.001, Searched: true, Knee: &Figure{412, 395, 424, "req/s", 3},
+		Load: []LoadCurve{{Subject: "servers.web", RateUnit: "req/s", Limit: 150, Required: 200, MaxErrors: 0.001, Searched: true, Knee: &Figure{412, 395, 424, "req/s", 3, false},
 			Saturated: Text{"CPU of web-0 and web-1 (98 % and 97 %)", "web-0 與 web-1 之 CPU（98 % 與 97 %）"}, How: Text{"Steps of 15 s through the balancer.", "經負載平衡器，每階 15 秒。"},
 			Points: []LoadPoint{
 				{100, 100, 6.1, 14.2, 20.4, 13.8, 14.9, 0, true}, {200, 200, 7.8, 38.4, 61.2, 36.9, 40.1, 0, true}, {300, 300, 9.9, 61.5, 96.8, 58.0, 66.3, 0, true},
@@ -40,13 +40,13 @@ func example() Performance {
 		Latencies: []Histogram{{Subject: "servers.web, 200 req/s", P50: 7.8, P95: 38.4, P99: 61.2, Max: 143.6, Limit: 150, How: Text{"12 000 operations.", "12 000 次操作。"}}},
 		Figures: []FigureGroup{
 			{HostFigures, []FigureRow{
-				{"web-0", Text{"single-thread computing", "單執行緒運算"}, Figure{1423, 1410, 1437, "op/s", 12}, Text{"SHA-256 of 16 KiB blocks", "16 KiB 區塊 SHA-256"}},
-				{"web-0", Text{"memory bandwidth, copy", "記憶體複製頻寬"}, Figure{9.84, 9.71, 9.9, "GiB/s", 12}, Same("STREAM")}}},
-			{DatabaseFigures, []FigureRow{{"databases.main", Text{"transactions", "交易速率"}, Figure{318.2, 309.9, 326.0, "tps", 12}, Text{"TPC-B-like mix, 8 clients", "類 TPC-B 混合交易，8 個用戶端"}}}},
+				{"web-0", Text{"single-thread computing", "單執行緒運算"}, Figure{1423, 1410, 1437, "op/s", 12, false}, Text{"SHA-256 of 16 KiB blocks", "16 KiB 區塊 SHA-256"}},
+				{"web-0", Text{"memory bandwidth, copy", "記憶體複製頻寬"}, Figure{9.84, 9.71, 9.9, "GiB/s", 12, false}, Same("STREAM")}}},
+			{DatabaseFigures, []FigureRow{{"databases.main", Text{"transactions", "交易速率"}, Figure{318.2, 309.9, 326.0, "tps", 12, false}, Text{"TPC-B-like mix, 8 clients", "類 TPC-B 混合交易，8 個用戶端"}}}},
 			{StorageFigures, []FigureRow{
-				{"buckets.media", Text{"write, objects of 16 MiB", "寫入，16 MiB 物件"}, Figure{301, 288, 310, "MiB/s", 12}, Text{"4 clients", "4 個用戶端"}},
-				{"buckets.media", Text{"read, objects of 16 MiB", "讀取，16 MiB 物件"}, Figure{1120, 1120, 1120, "MiB/s", 0}, Text{"4 clients", "4 個用戶端"}}}},
-			{NetworkFigures, []FigureRow{{"web-0 → main-0", Text{"round trip, median", "往返時間中位數"}, Figure{0.0431, 0.0429, 0.0436, "ms", 5000}, Text{"TCP, 64 bytes", "TCP，64 位元組"}}}},
+				{"buckets.media", Text{"write, objects of 16 MiB", "寫入，16 MiB 物件"}, Figure{301, 288, 310, "MiB/s", 12, false}, Text{"4 clients", "4 個用戶端"}},
+				{"buckets.media", Text{"read, objects of 16 MiB", "讀取，16 MiB 物件"}, Figure{1120, 1120, 1120, "MiB/s", 0, false}, Text{"4 clients", "4 個用戶端"}}}},
+			{NetworkFigures, []FigureRow{{"web-0 → main-0", Text{"round trip, median", "往返時間中位數"}, Figure{0.0431, 0.0429, 0.0436, "ms", 5000, false}, Text{"TCP, 64 bytes", "TCP，64 位元組"}}}},
 		},
 		Consistency: []ConsistencyVerdict{
 			{Subject: "buckets.media", Property: Text{"linearizable register", "可線性化暫存器"}, State: validate.Pass, Operations: 4000, Clients: 8, Requirements: []string{"buckets.media.expects.consistency"}, How: Text{"reads, writes and deletes on 20 keys", "對 20 個鍵進行讀取、寫入與刪除"}},

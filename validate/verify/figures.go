@@ -62,7 +62,10 @@ func loadFigures(l *LoadDetail, add func(quantity, value, required string)) {
 			required = "≤ " + milliseconds(l.Required.P95) + " ms"
 		}
 		value := milliseconds(q.Value) + " ms"
-		if q.Low < q.High {
+		switch {
+		case q.Open: // it may lie above the greatest that was seen
+			value += " [" + milliseconds(q.Low) + ", ≥ " + milliseconds(q.High) + "]"
+		case q.Low < q.High:
 			value += " [" + milliseconds(q.Low) + ", " + milliseconds(q.High) + "]"
 		}
 		add("latency p"+short(q.Percent), value, required)
