@@ -181,6 +181,7 @@ func TestReader(t *testing.T) {
 			}
 		}
 		t.Logf("%s", lineWith(r.stdout, "time without service"))
+		b.ledgerSays("servers.web.count", "met", "rolled back from release 2")
 		reader.holdsTheEntry()
 		b.edit("command: [miniflux, -config-file, /etc/missing.conf]", "command: [miniflux]")
 		b.must(0, "plan")
