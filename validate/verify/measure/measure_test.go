@@ -50,6 +50,11 @@ func TestNetwork(t *testing.T) {
 	if _, _, err := Network(t.Context(), from, to, "203.0.113.1:1", machine.NetworkOptions{}); err == nil || !strings.Contains(err.Error(), "web-1") {
 		t.Errorf("%v", err)
 	}
+	for listening, want := range map[string]string{"[::]:5": "10.0.0.1:5", "0.0.0.0:5": "10.0.0.1:5", "10.0.0.2:5": "10.0.0.2:5"} {
+		if got := reach(listening, "10.0.0.1"); got != want {
+			t.Errorf("%s is reached at %s, not %s", listening, got, want)
+		}
+	}
 	if !from.gone() || !to.gone() {
 		t.Error("a program was left")
 	}

@@ -112,14 +112,14 @@ func TestInsideAHost(t *testing.T) {
 		t.Errorf("%+v\n%+v", found, ours)
 	}
 	t.Log(found.Evidence)
-	machines := map[string]bool{}
+	samplings := map[string]int{}
 	for _, s := range u.Series {
 		if s.Resource == knee.CPU {
-			machines[s.Host] = true
+			samplings[s.Host] = len(s.Shares)
 		}
 	}
-	if len(machines) != 3 || !machines["the machine"] {
-		t.Errorf("processors of %v", machines)
+	if len(samplings) != 3 || samplings["the machine"] == 0 || samplings["the machine"] != samplings["web-0"] {
+		t.Errorf("samplings of processors: %v", samplings)
 	}
 	serve, end := context.WithCancel(t.Context())
 	defer end()

@@ -292,7 +292,8 @@ func TestUnifiedGroups(t *testing.T) {
 // What cannot be known is said, and never made up.
 func TestUnknown(t *testing.T) {
 	root := tree(t, map[string]string{"proc/self/mountinfo": "20 1 0:30 / / rw - overlay overlay rw,upperdir=/x\n", "proc/stat": "cpu  1 0 0 1 0 0 0 0 0 0\ncpu0 1 0 0 1 0 0 0 0 0 0\n",
-		"proc/net/dev": "h\nh\n veth0: 10 0 0 0 0 0 0 0 20 0\n", "sys/class/net/veth0/speed": "10000\n"})
+		"proc/net/dev": "h\nh\n veth0: 10 0 0 0 0 0 0 0 20 0\n", "sys/class/net/veth0/speed": "10000\n",
+		"proc/7/stat": "7 (a) (b) S 1 7 7 0 -1 4194560 1 2 3 4 0 0 0 0 20 0 1 0 5 6 7\n"})
 	s := newSampler("web-0", root)
 	clock := time.Unix(0, 0)
 	s.now = func() time.Time { clock = clock.Add(time.Second); return clock }
@@ -302,13 +303,17 @@ func TestUnknown(t *testing.T) {
 		if got, err = s.Sample(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		// A quarter of a processor in the second that passes: its own time and that of children that ended, for user and kernel.
+		if err := os.WriteFile(filepath.Join(root, "proc/7/stat"), []byte("7 (a) (b) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 7 20 0 1 0 5 6 7\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, resource := range []string{knee.Memory, knee.Disk, knee.Network} {
 		if u := of(t, got.Uses, resource); u.Share != 0 || !strings.HasPrefix(u.Figure, "share not known: ") {
 			t.Errorf("%+v", u)
 		}
 	}
-	if u := of(t, got.Uses, knee.CPU); !strings.Contains(u.Figure, "without a quota") {
+	if u := of(t, got.Uses, knee.CPU); u.Share != 0.25 || u.Figure != "0.25 of the machine's 1 processors, without a quota" {
 		t.Errorf("%+v", u)
 	}
 	if _, err := newSampler("web-0", t.TempDir()).Sample(t.Context()); err == nil {
