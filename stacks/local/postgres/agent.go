@@ -32,6 +32,10 @@ type agent struct {
 
 	alone int  // how often in a row a standby was seen to receive nothing
 	again bool // the next bringUp clones although there is data
+
+	waits  []string  // names of the standbys that commits wait for
+	missed time.Time // when none of them streamed any more; zero while one does
+	unsure bool      // whether the server waits for them is not known
 }
 
 type promotionRequest struct {
@@ -74,6 +78,9 @@ func run(ctx context.Context, conf Config, hangups <-chan os.Signal, load func()
 	}
 	if conf.Version != "" && a.version != conf.Version && !strings.HasPrefix(a.version, conf.Version+".") {
 		return fmt.Errorf("%s holds PostgreSQL %s, wanted %s", a.conf.BinDir, a.version, conf.Version)
+	}
+	if err := a.readWaits(); err != nil {
+		return err
 	}
 	closeControl, err := a.serveControl()
 	if err != nil {
@@ -123,6 +130,8 @@ func (a *agent) loop(ctx context.Context, hangups <-chan os.Signal, load func() 
 		case <-watch.C:
 			if a.keepFollowing(ctx) {
 				a.again, up = true, false
+			} else {
+				a.keepSynchronous(ctx)
 			}
 		case <-hangups:
 			next, err := load()
@@ -191,6 +200,11 @@ func (a *agent) bringUp(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", todo, err)
+	}
+	if todo != stepPrimary && len(a.waits) > 0 { // whoever followed it then follows another one now
+		if err := a.waitFor(nil); err != nil {
+			return err
+		}
 	}
 	if err := a.writeSettings(); err != nil {
 		return err

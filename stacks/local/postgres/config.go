@@ -52,6 +52,9 @@ type Config struct {
 	// Parameters are server settings. They win over the agent's defaults and lose against what the agent needs (listen address,
 	// port, file locations, fsync).
 	Parameters map[string]string `json:"parameters,omitempty"`
+	// Synchronous has a primary acknowledge a commit when its standby has written it, too, so that the loss of the primary loses
+	// nothing that was acknowledged. With no standby for some seconds commits go on without.
+	Synchronous bool `json:"synchronous,omitempty"`
 	// RunAs is the system user that runs the server when the agent is root; "postgres" when empty.
 	RunAs string `json:"runAs,omitempty"`
 	// Socket is the control socket (HTTP).

@@ -32,6 +32,8 @@ type StandbyStatus struct {
 	Address  string `json:"address"`
 	State    string `json:"state"`    // "streaming", "catchup", …
 	LagBytes int64  `json:"lagBytes"` // written here, not yet replayed there
+	// Synchronous tells that commits here wait until it has written them, so that it can take over without a loss.
+	Synchronous bool `json:"synchronous,omitempty"`
 }
 
 // query builds the Status. A server that does not answer within ctx is not running.
@@ -71,14 +73,14 @@ func (a *agent) query(ctx context.Context) (Status, error) {
 	}
 	// A base backup under way is listed too, and what archives the log; they are no standbys.
 	rows, err := conn.Query(ctx, `SELECT application_name, coalesce(host(client_addr), ''), state,
-		coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::bigint
+		coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::bigint, sync_state IN ('sync', 'quorum')
 		FROM pg_stat_replication WHERE application_name <> 'pg_basebackup' AND application_name NOT LIKE 'surety\_backup%' ORDER BY 1, 2`)
 	if err != nil {
 		return s, err
 	}
 	s.Standbys, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (StandbyStatus, error) {
 		var b StandbyStatus
-		err := r.Scan(&b.Name, &b.Address, &b.State, &b.LagBytes)
+		err := r.Scan(&b.Name, &b.Address, &b.State, &b.LagBytes, &b.Synchronous)
 		return b, err
 	})
 	for _, b := range s.Standbys {

@@ -48,6 +48,9 @@ func (a *agent) fixed() map[string]string {
 		"fsync":                   "on",
 		"full_page_writes":        "on",
 	}
+	if a.conf.Synchronous {
+		f["synchronous_standby_names"], f["wal_sender_timeout"] = a.synchronousNames(), senderTimeout
+	}
 	if a.conf.Primary != "" && a.conf.Role == Standby {
 		f["primary_conninfo"] = a.primaryConninfo()
 		f["primary_slot_name"] = a.conf.Slot

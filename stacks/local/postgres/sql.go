@@ -18,7 +18,8 @@ func (a *agent) connect(ctx context.Context) (*pgx.Conn, error) {
 	}
 	conf.Host, conf.Port, conf.User, conf.Database = a.conf.SocketDir, uint16(a.conf.Port), "postgres", "postgres"
 	conf.Password, conf.Fallbacks, conf.ConnectTimeout = "", nil, 5*time.Second
-	conf.RuntimeParams = map[string]string{"application_name": "surety agent"}
+	// What the agent itself writes waits for no standby: the first of it is the role with which the standby signs in.
+	conf.RuntimeParams = map[string]string{"application_name": "surety agent", "synchronous_commit": "local"}
 	conf.DefaultQueryExecMode = pgx.QueryExecModeExec // one round trip; nothing is worth preparing
 	conn, err := pgx.ConnectConfig(ctx, conf)
 	if err != nil {
