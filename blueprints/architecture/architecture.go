@@ -73,11 +73,13 @@ type ServerComponent struct {
 
 // DatabaseComponent is what is particular to a database. Instances of its Component is 2 with a standby, else 1.
 type DatabaseComponent struct {
-	Engine     string            `json:"engine"`
-	Version    string            `json:"version"` // empty: whatever the target offers
-	Standby    bool              `json:"standby"`
-	Port       int               `json:"port"`
-	Parameters map[string]string `json:"parameters,omitempty"` // engine settings computed from the size; reasons are in Decisions
+	Engine  string `json:"engine"`
+	Version string `json:"version"` // empty: whatever the target offers
+	Standby bool   `json:"standby"`
+	// Synchronous tells that a write is acknowledged when the standby has it, too; with no standby for some seconds, without.
+	Synchronous bool              `json:"synchronous,omitempty"`
+	Port        int               `json:"port"`
+	Parameters  map[string]string `json:"parameters,omitempty"` // engine settings computed from the size; reasons are in Decisions
 }
 
 // BucketComponent is what is particular to a bucket.

@@ -220,7 +220,7 @@ func TestRecoveryConflicts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := blueprints.Spec{Objectives: blueprints.Objectives{RTO: tc.rto, RPO: tc.rpo}, Backups: tc.backups,
 				Databases: map[string]blueprints.Database{"main": {Engine: "postgres", HighAvailability: tc.standby}}}
-			_, ds := Design(document(s))
+			arch, ds := Design(document(s))
 			var got [][]string
 			for _, d := range ds {
 				if d.Severity == blueprints.Error {
@@ -230,8 +230,16 @@ func TestRecoveryConflicts(t *testing.T) {
 			if fmt.Sprint(got) != fmt.Sprint(tc.want) {
 				t.Errorf("conflicts %v, want %v: %v", got, tc.want, ds)
 			}
-			if name == "a standby lags a few seconds" && (len(ds) != 1 || ds[0].Severity != blueprints.Warning) {
-				t.Errorf("want one warning, got %v", ds)
+			if name == "a standby lags a few seconds" {
+				if db := mainOf(arch); len(ds) != 0 || !db.Synchronous {
+					t.Errorf("writes do not wait for the standby: %+v, %v", db, ds)
+				}
+				s.Databases["main"] = blueprints.Database{Engine: "mariadb", HighAvailability: true}
+				if arch, ds := Design(document(s)); len(ds) != 1 || ds[0].Severity != blueprints.Warning || mainOf(arch).Synchronous {
+					t.Errorf("an engine that cannot wait: want one warning, got %v", ds)
+				}
+			} else if mainOf(arch).Synchronous {
+				t.Error("writes wait for the standby, and nothing asks for it")
 			}
 		})
 	}

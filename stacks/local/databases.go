@@ -27,6 +27,9 @@ func (b *builder) database(c architecture.Component) {
 	if c.Database.Version != "" {
 		inputs["version"] = c.Database.Version
 	}
+	if c.Database.Synchronous {
+		inputs["synchronous"] = true
+	}
 	if len(c.Database.Parameters) > 0 {
 		parameters := map[string]any{}
 		for name, value := range c.Database.Parameters {

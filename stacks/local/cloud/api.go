@@ -82,15 +82,17 @@ type Program struct {
 
 // Database is a managed PostgreSQL: one host, or a primary and a streaming standby behind one address that follows the primary.
 type Database struct {
-	Name       string            `json:"name"`
-	Group      string            `json:"group"`
-	Engine     string            `json:"engine"`
-	Version    string            `json:"version,omitempty"`
-	Limits     Limits            `json:"limits"`
-	Standby    bool              `json:"standby"`
-	Parameters map[string]string `json:"parameters,omitempty"`
-	Password   string            `json:"password,omitempty"` // of the owner role; never logged, not returned by GET unless asked
-	Tags       map[string]string `json:"tags,omitempty"`
+	Name    string `json:"name"`
+	Group   string `json:"group"`
+	Engine  string `json:"engine"`
+	Version string `json:"version,omitempty"`
+	Limits  Limits `json:"limits"`
+	Standby bool   `json:"standby"`
+	// Synchronous has commits wait for the standby, as long as there is one.
+	Synchronous bool              `json:"synchronous,omitempty"`
+	Parameters  map[string]string `json:"parameters,omitempty"`
+	Password    string            `json:"password,omitempty"` // of the owner role; never logged, not returned by GET unless asked
+	Tags        map[string]string `json:"tags,omitempty"`
 	// Read back:
 	Address       string          `json:"address,omitempty"` // of the service; follows the primary
 	Port          int             `json:"port,omitempty"`

@@ -47,7 +47,7 @@ func checkDatabase(name string, db *Database) error {
 	if strings.ContainsFunc(db.Password, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return &Invalid{Field: "password", Message: "holds characters outside printable ASCII"}
 	}
-	*db = Database{Name: db.Name, Group: db.Group, Engine: db.Engine, Version: db.Version, Limits: db.Limits, Standby: db.Standby,
+	*db = Database{Name: db.Name, Group: db.Group, Engine: db.Engine, Version: db.Version, Limits: db.Limits, Standby: db.Standby, Synchronous: db.Synchronous,
 		Parameters: db.Parameters, Password: db.Password, Tags: db.Tags}
 	return nil
 }
@@ -160,7 +160,7 @@ func (d *daemon) databaseConfig(r *record, db Database, cidr netip.Prefix, name 
 	c := postgres.Config{
 		Version: db.Version, DataDir: postgresData, Listen: "*", Port: postgresPort, Role: postgres.Primary,
 		User: ownerRole(db.Name), Database: ownerRole(db.Name), Password: password, ReplicationPassword: internal,
-		Allow: cidr.String(), Parameters: db.Parameters, Socket: postgresSocket,
+		Allow: cidr.String(), Parameters: db.Parameters, Socket: postgresSocket, Synchronous: db.Synchronous,
 	}
 	if name != r.Primary {
 		c.Role, c.Primary = postgres.Standby, net.JoinHostPort(r.Hosts[r.Primary].String(), strconv.Itoa(postgresPort))
@@ -266,6 +266,7 @@ func (d *daemon) readDatabase(ctx context.Context, r record, db Database, secret
 			if json.Unmarshal(raw, &c) == nil && !maps.Equal(c.Parameters, db.Parameters) {
 				db.Parameters = c.Parameters
 			}
+			db.Synchronous = db.Synchronous && c.Synchronous
 		}
 	}
 	return db, nil

@@ -126,6 +126,8 @@ var kinds = []kind{
 			limits,
 			{name: "standby", change: inPlace, why: "a standby is added by a base backup and removed while the primary serves", reads: world, form: aBool,
 				preset: resource.NewBoolProperty(false)},
+			{name: "synchronous", change: inPlace, why: "the server reads its settings again", reads: world, form: aBool,
+				preset: resource.NewBoolProperty(false)},
 			{name: "parameters", change: inPlace, why: "the server reads its settings again, or restarts for those that need it", reads: world, form: stringMap},
 			{name: "password", change: inPlace, why: "a role takes a new password while it is connected", required: true, secret: true, form: aString},
 			tags, running,
