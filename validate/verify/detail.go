@@ -39,7 +39,9 @@ type Detail struct {
 type LoadDetail struct {
 	Unit     string             `json:"unit"`
 	Required Limits             `json:"required"`
-	Offered  float64            `json:"offered"`
+	Offered  float64            `json:"offered"` // 0 of a closed loop
+	RateLow  float64            `json:"rateLow"` // of the 95 % interval of what ended well, in Unit
+	RateHigh float64            `json:"rateHigh"`
 	Outcome  benchmarks.Outcome `json:"outcome"`
 	Result   benchmarks.Result  `json:"result"`
 	Usage    knee.Usage         `json:"usage"` // of every host meanwhile

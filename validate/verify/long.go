@@ -24,9 +24,19 @@ type longCheck struct {
 	requirements []string
 	also         []string      // other suites in which it runs when they are named
 	timeout      time.Duration // longTimeout when 0
+	aside        bool          // it judges no requirement, so that the ledger does not know it
 	// run measures and judges. When ctx ends it stops, removes what it made, and returns. It may tell measurements in full, from one
 	// goroutine, and progress with Input.progress.
 	run func(ctx context.Context, measured func(Detail)) verdict
+	// parts are what one measurement judges one by one, instead of run: judge gives one verdict for each, in their order. Each is a result.
+	parts []part
+	judge func(ctx context.Context, measured func(Detail)) []verdict
+}
+
+// part is one of several questions that a long check answers.
+type part struct {
+	id           string
+	requirements []string
 }
 
 // full tells whether a suite measures what takes long as well.
@@ -53,7 +63,9 @@ func (in Input) long(s *facts.Subject) []longCheck {
 	for _, suite := range suites {
 		for _, long := range suite.long {
 			for _, c := range long(s, in) {
-				c.suite, c.requirements = suite.name, named(s, c.requirements)
+				if c.suite = suite.name; !c.aside {
+					c.requirements = named(s, c.requirements)
+				}
 				if len(in.Only) == 0 || slices.ContainsFunc(append(c.also, c.suite), func(name string) bool { return slices.Contains(in.Only, name) }) {
 					checks = append(checks, c)
 				}
@@ -72,12 +84,53 @@ func (in Input) measure(ctx context.Context, s *facts.Subject, sink func(validat
 func (in Input) run(ctx context.Context, s *facts.Subject, checks []longCheck, sink func(validate.Result)) []validate.Result {
 	var results []validate.Result
 	for _, c := range checks {
-		timeout := first(c.timeout, longTimeout)
-		runner := validate.Runner{Parallel: 1, Timeout: timeout, Grace: longGrace, Now: in.Now, Sink: sink, Locate: in.Document.At}
-		run := func(ctx context.Context) validate.Result {
-			return result(s, c.run(ctx, func(d Detail) { in.tell(s, c, d) }), 0)
+		if len(c.parts) == 0 {
+			c.parts = []part{{c.id, c.requirements}}
+			run := c.run
+			c.judge = func(ctx context.Context, measured func(Detail)) []verdict { return []verdict{run(ctx, measured)} }
 		}
-		results = append(results, runner.Run(ctx, []validate.Check{{ID: c.id, Suite: c.suite, Requirements: c.requirements, Run: run}})...)
+		for _, r := range in.one(ctx, s, c) {
+			if sink != nil {
+				sink(r)
+			}
+			results = append(results, r)
+		}
+	}
+	return results
+}
+
+// one runs a long check and gives the result of each of its parts. What kept it from judging is said of all.
+func (in Input) one(ctx context.Context, s *facts.Subject, c longCheck) []validate.Result {
+	found := make(chan []verdict, 1) // a check that was left behind must not wait for ever
+	runner := validate.Runner{Parallel: 1, Timeout: first(c.timeout, longTimeout), Grace: longGrace, Now: in.Now}
+	whole := runner.Run(ctx, []validate.Check{{ID: c.id, Suite: c.suite, Requirements: c.requirements, Run: func(ctx context.Context) validate.Result {
+		found <- c.judge(ctx, func(d Detail) { in.tell(s, c, d) })
+		return validate.Result{State: validate.Unproven, Summary: "it gave no verdict"}
+	}}})[0]
+	var verdicts []verdict
+	select {
+	case verdicts = <-found:
+	default:
+	}
+	results := make([]validate.Result, len(c.parts))
+	for i, p := range c.parts {
+		r := whole
+		r.Requirements, r.Summary = p.requirements, s.Hide(r.Summary)
+		if i < len(verdicts) && verdicts[i].state != "" {
+			r = result(s, verdicts[i], whole.Took)
+			r.Suite, r.Started = c.suite, whole.Started
+			if len(r.Requirements) == 0 {
+				r.Requirements = p.requirements
+			}
+		}
+		r.Check = p.id
+		if r.State != validate.Pass {
+			r.Places = nil
+			for _, id := range r.Requirements {
+				r.Places = append(r.Places, in.Document.At(id))
+			}
+		}
+		results[i] = r
 	}
 	return results
 }

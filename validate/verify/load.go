@@ -1,0 +1,259 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"surety/benchmarks"
+	"surety/stacks"
+	"surety/validate"
+	"surety/validate/verify/facts"
+	"surety/validate/verify/measure"
+)
+
+// Times of load.
+const (
+	mostLoad = 2 * time.Minute // that a full run is lengthened to, so that a small share of errors can be shown
+	// headroom is by how much the rate offered is above the required one: what keeps up at exactly the required rate could never be
+	// shown to keep up with it, because every figure has an interval.
+	headroom = 1.02
+	// idleRate, in operations per second, is offered where no rate is required: a latency is then measured on an almost idle system. A
+	// run too short to make enough of them offers more: the 97.5 % bound of a 95th percentile needs 72 values, some are spare.
+	idleRate, enough = 10.0, 120
+	mostTries        = 4 // runs for one verdict, with those that the generator limited
+)
+
+// driving is one component under load: where it is driven from and with what, what is required, and how each leaf is judged.
+type driving struct {
+	in       Input
+	s        *facts.Subject
+	id       string // of the check
+	subject  string // the component
+	name     string // the same for a reader: "web"
+	unit     string // of rates
+	what     string // is done, in a few words: "GET /healthcheck through http://10.77.0.9"
+	from     *facts.Host
+	setup    measure.Setup
+	required Limits
+	offered  float64 // operations per second; 0 is a closed loop
+	length   time.Duration
+	timeout  time.Duration // of an operation
+	full     bool
+	leaves   []leaf
+	amount   func(benchmarks.Sample) float64 // what an operation did, in the unit; nil counts operations
+	finish   func(ctx context.Context, d *driving, s *measure.Session, measured func(Detail)) ([]validate.Evidence, error)
+}
+
+// leaf is one requirement, and what a run says of it.
+type leaf struct {
+	part
+	judge func(r *loadRun) finding
+}
+
+// finding is what one run says of a leaf.
+type finding struct {
+	state validate.State
+	got   string // the figure with its interval, as "p95 182 ms [179, 186] at 204 req/s"
+	want  string // as "≤ 150 ms"
+	lack  string // of what is unproven: why, and what to type
+}
+
+// loadRun is one run of a driving.
+type loadRun struct {
+	LoadDetail
+	rate interval // in the unit, of what ended well
+	at   string   // "at 204 req/s", or how a closed loop ran
+}
+
+// check makes the driving one long check with a result for each leaf.
+func (d *driving) check(also ...string) longCheck {
+	c := longCheck{id: d.id, also: also, judge: d.drive, timeout: 3*time.Minute + mostTries*(d.length+d.timeout)}
+	if d.full {
+		c.timeout += kneeTimeout
+	}
+	for _, l := range d.leaves {
+		c.parts = append(c.parts, l.part)
+		c.requirements = append(c.requirements, l.requirements...)
+	}
+	return c
+}
+
+// refused gives checks whose load cannot be driven, with the reason.
+func refused(d *driving, reason string) longCheck {
+	c := d.check()
+	c.judge = func(context.Context, func(Detail)) []verdict { return d.all(unproven(d.name + ": " + reason)) }
+	return c
+}
+
+func (d *driving) all(v verdict) []verdict {
+	verdicts := make([]verdict, len(d.leaves))
+	for i := range verdicts {
+		verdicts[i] = v
+	}
+	return verdicts
+}
+
+// drive opens one session, makes the runs, and judges every leaf by them.
+func (d *driving) drive(ctx context.Context, measured func(Detail)) (verdicts []verdict) {
+	d.in.progress(d.id, fmt.Sprintf("%s: making ready to drive it from %s", d.name, d.from.Name))
+	session, err := measure.Open(ctx, d.from.Way, d.setup)
+	if err != nil {
+		return d.all(unproven(fmt.Sprintf("%s: no load could be driven: %v", d.name, err)))
+	}
+	defer func() {
+		if err := session.Close(); err != nil {
+			for i := range verdicts {
+				verdicts[i].summary += fmt.Sprintf("; %v", err)
+			}
+		}
+	}()
+	runs, limit, err := d.take(ctx, session, measured)
+	if err != nil {
+		return d.all(unproven(fmt.Sprintf("%s: the load came to no end: %v", d.name, err)))
+	}
+	if len(runs) == 0 {
+		return d.all(unproven(fmt.Sprintf("%s: what drove the load was the limit, not what was driven: %s; drive it again when %s has less to do: surety verify --suite load",
+			d.name, limit, d.from.Name), saw("load from "+d.from.Name, "driven as planned", limit, d.from.Name)))
+	}
+	var more []validate.Evidence
+	if d.full && d.finish != nil {
+		if more, err = d.finish(ctx, d, session, measured); err != nil {
+			more = append(more, saw("the most that "+d.name+" does", "", "not found: "+err.Error(), d.from.Name))
+		}
+	}
+	for _, l := range d.leaves {
+		verdicts = append(verdicts, d.decide(l, runs, more))
+	}
+	return verdicts
+}
+
+// take makes a run, and a second when the first breaks a leaf: one bad moment is no breach. Runs that the generator itself limited are
+// made again and judge nothing; limit is what limited the last of them.
+func (d *driving) take(ctx context.Context, session *measure.Session, measured func(Detail)) (runs []*loadRun, limit string, err error) {
+	for try := 0; try < mostTries && (len(runs) == 0 || len(runs) == 1 && d.broken(runs[0])); try++ {
+		r, err := d.once(ctx, session, try)
+		if err != nil {
+			return runs, limit, err
+		}
+		measured(Detail{Subject: d.subject, From: d.from.Name, How: d.what + ", " + r.at, Load: &r.LoadDetail})
+		if limit = r.Outcome.Bottleneck(); limit == "" {
+			runs = append(runs, r)
+		} else if try > 0 && len(runs) == 0 {
+			break
+		}
+	}
+	return runs, limit, nil
+}
+
+func (d *driving) broken(r *loadRun) bool {
+	return slices.ContainsFunc(d.leaves, func(l leaf) bool { return l.judge(r).state == validate.Fail })
+}
+
+// warmUp is the first part of a run that counts for nothing: caches fill, connections open.
+func (d *driving) warmUp() time.Duration { return min(2*time.Second, d.length/6) }
+
+// once makes one run at the rate to be offered, and watches every host meanwhile.
+func (d *driving) once(ctx context.Context, session *measure.Session, try int) (*loadRun, error) {
+	again := ""
+	if try > 0 {
+		again = "again, "
+	}
+	run := measure.Run{Rate: d.offered, For: d.length, WarmUp: d.warmUp(), Timeout: d.timeout, Raw: true}
+	stop := measure.Watch(ctx, d.watched(), d.offered, min(time.Second, max(250*time.Millisecond, d.length/12)))
+	found, err := session.Run(ctx, run, d.live(again))
+	usage := stop()
+	if err != nil {
+		return nil, err
+	}
+	r := &loadRun{LoadDetail: LoadDetail{Unit: d.unit, Required: d.required, Offered: d.offered, Outcome: found.Outcome, Result: found.Result, Usage: usage}}
+	var samples []benchmarks.Sample
+	for sample, err := range benchmarks.ReadSamples(bytes.NewReader(found.Samples)) {
+		if err != nil {
+			return nil, fmt.Errorf("read samples: %w", err)
+		}
+		samples = append(samples, sample)
+	}
+	if d.offered > 0 {
+		// What arrived before the first answers were due is not ended yet; of a target that falls behind, the second half tells enough.
+		from := min(max(run.WarmUp, found.Result.Total.Latency.P95.Value), d.length/2)
+		r.rate, r.at = carried(samples, d.offered, from, d.length), fmt.Sprintf("at %s %s", short(d.offered), d.unit)
+	} else {
+		r.rate = perSecond(samples, run.WarmUp, d.length, d.amount)
+		r.at = fmt.Sprintf("in a closed loop of %d", found.Outcome.Workers)
+	}
+	r.RateLow, r.RateHigh = r.rate.low, r.rate.high
+	return r, nil
+}
+
+// live prints how a run goes.
+func (d *driving) live(again string) func(benchmarks.Live) {
+	return func(l benchmarks.Live) {
+		d.in.progress(d.id, fmt.Sprintf("%s%s: %s of %s, %s/s, p99 %s, %d failed", again, d.name, l.Elapsed.Round(time.Second), l.Length.Round(time.Second),
+			short(l.Rate), validate.Took(l.P99), l.Failed))
+	}
+}
+
+// watched are the hosts of the environment, without those that stand for what is outside.
+func (d *driving) watched() []stacks.Host {
+	var hosts []stacks.Host
+	for _, h := range d.s.Hosts {
+		if !h.Outside {
+			hosts = append(hosts, h.Way)
+		}
+	}
+	return hosts
+}
+
+// decide joins what the runs say of a leaf. It is met when the first run says so and none says otherwise, breached when two say so.
+func (d *driving) decide(l leaf, runs []*loadRun, more []validate.Evidence) verdict {
+	said := map[validate.State]int{}
+	var evidence []validate.Evidence
+	for _, r := range runs {
+		f := l.judge(r)
+		said[f.state]++
+		evidence = append(evidence, saw(d.what+", "+r.at, f.want, f.got, d.from.Name))
+	}
+	first := l.judge(runs[0])
+	head := fmt.Sprintf("%s: %s", d.name, first.got)
+	if first.want != "" {
+		head += ", required " + first.want
+	}
+	switch {
+	case said[validate.Fail] >= 2:
+		if full := saturation(runs[len(runs)-1].Usage); full != "" {
+			evidence = append(evidence, saw("saturated", "", full, "the hosts"))
+		}
+		if failed := classes(runs[0].Result.Total); failed != "" {
+			evidence = append(evidence, saw("failures", "", failed, d.from.Name))
+		}
+		return fail(head, append(evidence, more...)...)
+	case said[validate.Fail] > 0:
+		return unproven(head+"; a repetition did not say the same: measure longer, with surety verify --suite load --load "+longer(2*d.length), append(evidence, more...)...)
+	case first.state == validate.Pass:
+		return pass(head, append(evidence, more...)...)
+	}
+	return unproven(head+"; "+first.lack, append(evidence, more...)...)
+}
+
+// classes lists failures by class.
+func classes(g benchmarks.Group) string {
+	var all []string
+	for _, class := range slices.Sorted(maps.Keys(g.Errors)) {
+		all = append(all, fmt.Sprintf("%s × %d", class, g.Errors[class]))
+	}
+	return strings.Join(all, ", ")
+}
+
+// longer writes a length of load as it is typed.
+func longer(d time.Duration) string {
+	d = max(time.Second, d.Round(time.Second))
+	if d%time.Minute == 0 {
+		return fmt.Sprintf("%dm", d/time.Minute)
+	}
+	return fmt.Sprintf("%ds", (d+time.Second-1)/time.Second)
+}
