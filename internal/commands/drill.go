@@ -193,8 +193,14 @@ func (a *app) drill(ctx context.Context, env *environment, c releases.Candidate,
 		report, details, err := verify.Failover(ctx, in, target, p, func(text string) { s.Doing("%s", text) })
 		s.Doing("")
 		found.Drills, kept, results = append(found.Drills, report), append(kept, details...), append(results, report.Results...)
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			faults = append(faults, fmt.Errorf("drill on %s: %w", p.Component, err))
+		}
+		if report.After.Primary != report.Before.Primary {
+			// Who is primary was changed on purpose: nobody is to be told that it changed behind their back.
+			if _, err := env.engine.RefreshOnly(context.WithoutCancel(ctx), []string{p.Resource}, nil); err != nil {
+				faults = append(faults, fmt.Errorf("note the new roles of %s: %w", p.Component, err))
+			}
 		}
 		if !report.Mended && report.MendProblem != "" {
 			faults = append(faults, fmt.Errorf("%s was not mended: %s\nmend it with: surety up%s", p.Component, report.MendProblem, a.fileFlag()))
@@ -217,8 +223,12 @@ func (a *app) drill(ctx context.Context, env *environment, c releases.Candidate,
 	if ctx.Err() != nil {
 		return errors.Join(append(faults, fault("interrupted; what had been killed was mended"))...)
 	}
+	d, err := env.engine.Deployment(ctx)
+	if err != nil {
+		return errors.Join(append(faults, err)...)
+	}
 	// Quick checks tell whether everything is as healthy as a drill must leave it.
-	after, err := a.measure(ctx, env, c, in.Deployment, nil, verify.Effort{Load: -1})
+	after, err := a.measure(ctx, env, c, d, nil, verify.Effort{Load: -1})
 	if err != nil {
 		faults = append(faults, err)
 	} else {

@@ -102,6 +102,25 @@ func TestRefreshTakesTheWorldOver(t *testing.T) {
 	wantCounts(t, plan.Counts, map[Op]int{OpUpdate: 1, OpCreate: 1, OpSame: 1})
 }
 
+func TestRefreshOfOneLeavesTheOthersToBeSeen(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld()
+	e := open(t, t.TempDir(), w)
+	lock(t, e)
+	g := graph(data("a", nil), data("b", nil, "a"))
+	up(t, e, g)
+	w.items["a"]["value"], w.items["b"]["value"] = "on purpose", "by hand"
+	if p, err := e.RefreshOnly(ctx, []string{"a"}, nil); err != nil || len(p.Drift) != 1 || p.Drift[0].Name != "a" {
+		t.Errorf("refresh of one: %+v, %v", p.Drift, err)
+	}
+	if plan, err := e.Preview(ctx, g, Options{Refresh: true}, nil); err != nil || len(plan.Drift) != 1 || plan.Drift[0].Name != "b" {
+		t.Errorf("what is still to be seen: %+v, %v", plan.Drift, err)
+	}
+	if _, err := e.RefreshOnly(ctx, []string{"nobody"}, nil); err == nil {
+		t.Error("a resource that is not there was refreshed")
+	}
+}
+
 func TestUpdateThatFailedIsTriedAgain(t *testing.T) {
 	w := newWorld()
 	e := open(t, t.TempDir(), w)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ type job struct {
 	looking bool          // a refresh by itself
 	clears  bool          // what interrupted creates may have left, and the run would not see, is removed first
 	graph   *stacks.Graph // nil for refresh and destroy
+	only    []string      // names of the resources that a refresh is limited to; nil: all
 	options Options
 	sink    func(Event)
 }
@@ -62,6 +64,15 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 	// updates and deletes come up again by themselves, since the state holds what was before them.
 	snapshot.PendingOperations = nil
 	snapshot.SecretsManager = e.keeper
+	var targets []string
+	for _, r := range snapshot.Resources {
+		if slices.Contains(j.only, r.URN.Name()) {
+			targets = append(targets, string(r.URN))
+		}
+	}
+	if j.only != nil && len(targets) == 0 { // none would be all of them to the engine
+		return ran{}, fmt.Errorf("%s: the state holds none of %v", j.name, j.only)
+	}
 
 	listener := newListener(e.cfg.Now, j.sink, e.scrubber.Clean, j.graph)
 	listener.looking = j.looking
@@ -100,6 +111,7 @@ func (e *Engine) run(ctx context.Context, j job, l *loaded) (ran, error) {
 	}
 	var plugins *host
 	options := pulumi.UpdateOptions{
+		Targets:  deploy.NewUrnTargets(targets),
 		Parallel: int32(min(e.cfg.Parallel, 1<<20)), Refresh: j.options.Refresh, ContinueOnError: j.options.KeepGoing, SkipPluginPreInstall: true,
 		HostFactory: func(ctx context.Context, d, passing diag.Sink, debug plugin.DebugContext) (plugin.Host, error) {
 			plugins = &host{ctx: ctx, d: d, status: passing, debug: debug, own: e.cfg.Providers, home: e.paths.home, scrubber: e.scrubber, program: walker}

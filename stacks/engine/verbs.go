@@ -71,6 +71,14 @@ func (e *Engine) Refresh(ctx context.Context, sink func(Event)) (Plan, error) {
 	return out.Plan, err
 }
 
+// RefreshOnly is Refresh of some resources, by their names in the Graph: after something was done to them on purpose, while what else
+// changed behind our back is still to be seen. It is an error when the state
+// holds none of them.
+func (e *Engine) RefreshOnly(ctx context.Context, names []string, sink func(Event)) (Plan, error) {
+	out, err := e.change(ctx, job{op: pulumi.Refresh, name: "refresh", looking: true, only: append([]string{}, names...), sink: sink})
+	return out.Plan, err
+}
+
 // Destroy deletes everything in the state. It needs the lock and may be called again until it succeeds.
 func (e *Engine) Destroy(ctx context.Context, sink func(Event)) (Outcome, error) {
 	return e.change(ctx, job{op: pulumi.Destroy, name: "destroy", clears: true, sink: sink})
