@@ -181,7 +181,7 @@ func (m Measured) open(p Performance, details []taken) []Unproven {
 	miss(len(spec.Buckets)+len(spec.Databases) > 0 && len(p.Consistency) == 0, Text{"P1.4.2 data consistency", "P1.4.2 資料一致性"},
 		Text{"no concurrent clients were run; measure it with: surety verify --suite consistency", "未以並行用戶端測試；量測指令：surety verify --suite consistency"})
 	miss(p.Baseline == nil, Text{"P1.4.3 comparison with a baseline", "P1.4.3 與基準值比較"},
-		Text{"no baseline was compared; measure it with: surety verify --suite baseline", "未與基準值比較；量測指令：surety verify --suite baseline"})
+		Text{"no baseline was compared; measure it with: surety baseline save, and later surety verify --suite baseline", "未與基準值比較；量測指令：surety baseline save，其後 surety verify --suite baseline"})
 	miss(len(p.Load) == 0, Text{"P1.4.6 load test", "P1.4.6 負載測試"},
 		Text{"no load was driven; measure it with: surety verify --suite load", "未施加負載；量測指令：surety verify --suite load"})
 	miss(len(p.Load) > 0 && !knee, Text{"P1.4.6 highest rate within the limits", "P1.4.6 符合限制之最高速率"},

@@ -56,14 +56,27 @@ func kindOf(suite, path string) FigureKind {
 	return HostFigures
 }
 
-// loadRows are a load run's rate and latencies.
+// loadRows are a load run's rate and latencies. Those of a closed loop are service times: no user waits for them at a given rate.
 func loadRows(d taken) []FigureRow {
-	g := d.Load.Result.Total
-	rate := achieved(g, d.Load.Unit)
-	rows := []FigureRow{{Quantity: Text{"rate", "速率"}, Figure: Figure{Value: rate, Low: rate, High: rate, Unit: d.Load.Unit, Count: g.Count}}}
+	g, what := d.Load.Result.Total, Text{}
+	for op := range d.Load.Result.ByOp {
+		if len(d.Load.Result.ByOp) == 1 && op != "" {
+			what = quantity(op)
+		}
+	}
+	name := func(en, tw string) Text {
+		if what == (Text{}) {
+			return Text{en, tw}
+		}
+		return Text{what.in(English) + " / " + en, what.in(TraditionalChinese) + " / " + tw}
+	}
+	rows := []FigureRow{{Quantity: name("rate", "速率"), Figure: Figure{Value: d.Load.Rate, Low: d.Load.RateLow, High: d.Load.RateHigh, Unit: d.Load.Unit, Count: g.Count}}}
 	for _, q := range []benchmarks.Quantile{g.Latency.P50, g.Latency.P95, g.Latency.P99} {
-		name := "p" + figureNumber(q.Percent)
-		rows = append(rows, FigureRow{Quantity: Text{"latency " + name, "延遲 " + name}, Figure: percentile(q, g.Latency.Count)})
+		of := name("latency p"+figureNumber(q.Percent), "延遲 p"+figureNumber(q.Percent))
+		if d.Load.Outcome.Closed {
+			of = name("service time p"+figureNumber(q.Percent), "服務時間 p"+figureNumber(q.Percent))
+		}
+		rows = append(rows, FigureRow{Quantity: of, Figure: percentile(q, g.Latency.Count)})
 	}
 	return rows
 }

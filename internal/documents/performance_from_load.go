@@ -27,12 +27,12 @@ func curves(details []taken) []LoadCurve {
 		return c
 	}
 	for _, d := range details {
-		if d.Load == nil {
+		if d.Load == nil || d.Load.Offered == 0 { // a closed loop has no rate of its own, and its latencies are service times
 			continue
 		}
 		c := of(d.Detail, d.Load.Unit, d.Load.Required)
 		trial := knee.Judge(d.Load.Offered, d.Load.Outcome, d.Load.Result)
-		trial.Achieved = achieved(d.Load.Result.Total, d.Load.Unit)
+		trial.Achieved = d.Load.Rate
 		c.Points = append(c.Points, point(trial, d.Load.Required))
 		c.How = joined(c.How, Text{d.How, driven(d)})
 		if trial.Generator != "" {
@@ -97,7 +97,7 @@ const barsPerDecade = 10
 func histograms(details []taken) []Histogram {
 	var out []Histogram
 	for _, d := range details {
-		if d.Load == nil || len(d.Load.Result.Total.Latency.Bars) == 0 {
+		if d.Load == nil || d.Load.Offered == 0 || len(d.Load.Result.Total.Latency.Bars) == 0 {
 			continue
 		}
 		l := d.Load.Result.Total.Latency

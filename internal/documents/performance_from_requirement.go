@@ -40,8 +40,8 @@ func (m Measured) requirement(row architecture.Entry, details []taken) Requireme
 	default:
 		v.How = Text{evidence.in(English) + " (" + source + ")", evidence.in(TraditionalChinese) + "（" + source + "）"}
 	}
-	for _, d := range slices.Backward(details) {
-		if d.Load != nil && slices.Contains(d.Requirements, row.Requirement) {
+	for _, d := range details { // a run that the generator limited judges nothing; of the others the first is what the verdict quotes
+		if d.Load != nil && d.Load.Outcome.Bottleneck() == "" && slices.Contains(d.Requirements, row.Requirement) {
 			if v.Figure = loadFigure(d, row.Requirement); v.Figure != nil {
 				break
 			}
@@ -54,9 +54,6 @@ func (m Measured) requirement(row architecture.Entry, details []taken) Requireme
 func loadFigure(d taken, requirement string) *Figure {
 	name := requirement[strings.LastIndexByte(requirement, '.')+1:]
 	g := d.Load.Result.Total
-	if one, ok := d.Load.Result.ByOp[name]; ok { // "put" and "get" of a mix
-		g = one
-	}
 	if g.Count == 0 {
 		return nil
 	}
@@ -68,22 +65,13 @@ func loadFigure(d taken, requirement string) *Figure {
 		share := 100 * g.ErrorRate()
 		return &Figure{Value: share, Low: share, High: share, Unit: "%", Count: g.Count}
 	case "rps", "tps", "put", "get":
-		rate := achieved(g, d.Load.Unit)
-		return &Figure{Value: rate, Low: rate, High: rate, Unit: d.Load.Unit, Count: g.Count}
+		return &Figure{Value: d.Load.Rate, Low: d.Load.RateLow, High: d.Load.RateHigh, Unit: d.Load.Unit, Count: g.Count}
 	}
 	return nil
 }
 
 func percentile(q benchmarks.Quantile, count int64) Figure {
 	return Figure{ms(q.Value), ms(q.Low), ms(q.High), "ms", int(count), q.Open}
-}
-
-// achieved is what went well per second, in the unit of the run.
-func achieved(g benchmarks.Group, unit string) float64 {
-	if unit == "MiB/s" {
-		return g.Throughput / (1 << 20)
-	}
-	return g.Rate
 }
 
 // wanted says what a requirement asks, as "≤ 150ms".

@@ -44,7 +44,7 @@ func loadRun(n int, from, to time.Duration, unit string, required verify.Limits)
 		at := length * time.Duration(i) / time.Duration(n)
 		report.Add(benchmarks.Sample{Intended: at, Started: at, Ended: at + from + (to-from)*time.Duration(i)/time.Duration(n)})
 	}
-	return &verify.LoadDetail{Unit: unit, Required: required, Offered: float64(n) / length.Seconds(), Result: report.Result(),
+	return &verify.LoadDetail{Unit: unit, Required: required, Offered: float64(n) / length.Seconds(), Rate: float64(n) / 10.5, RateLow: float64(n) / 11, RateHigh: float64(n) / 10, Result: report.Result(),
 		Outcome: benchmarks.Outcome{Started: checkedAt, Took: length, Offered: n, Done: n, CPUs: 2}}
 }
 
@@ -141,6 +141,9 @@ func TestPerformanceIsOfTheEvidence(t *testing.T) {
 	r := p.Requirements[at]
 	if f := r.Figure; f == nil || !near(f.Value, ms(q.Value)) || !near(f.Low, ms(q.Low)) || !near(f.High, ms(q.High)) || f.Unit != "ms" || f.Count != 1000 || f.Open != q.Open || !q.Open {
 		t.Errorf("p95 is %+v, evidence %+v", f, q)
+	}
+	if f := p.Requirements[at-1].Figure; f == nil || f.Value != details[0].Load.Rate || f.Low != details[0].Load.RateLow || f.High != details[0].Load.RateHigh {
+		t.Errorf("rate is %+v, evidence %+v", f, details[0].Load)
 	}
 	if r.State != validate.Pass || r.Wanted != "≤ 150ms" || !strings.Contains(r.How.EN, "verify --full, 2026-11-03 13:00:10 UTC") {
 		t.Errorf("requirement %+v", r)

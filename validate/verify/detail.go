@@ -40,7 +40,8 @@ type LoadDetail struct {
 	Unit     string             `json:"unit"`
 	Required Limits             `json:"required"`
 	Offered  float64            `json:"offered"` // 0 of a closed loop
-	RateLow  float64            `json:"rateLow"` // of the 95 % interval of what ended well, in Unit
+	Rate     float64            `json:"rate"`    // that ended well, in Unit, as it was judged
+	RateLow  float64            `json:"rateLow"` // of its 95 % interval
 	RateHigh float64            `json:"rateHigh"`
 	Outcome  benchmarks.Outcome `json:"outcome"`
 	Result   benchmarks.Result  `json:"result"`

@@ -51,11 +51,11 @@ func Figures(details []Detail) []Figure {
 // loadFigures are the rate, the errors and the latencies of a load run.
 func loadFigures(l *LoadDetail, add func(quantity, value, required string)) {
 	g := l.Result.Total
-	rate := g.Rate
-	if l.Unit == "MiB/s" {
-		rate = g.Throughput / (1 << 20)
+	rate := figure(interval{l.Rate, l.RateLow, l.RateHigh}, l.Unit)
+	if l.Offered > 0 {
+		rate += fmt.Sprintf(" of %s offered", short(l.Offered))
 	}
-	add("rate", fmt.Sprintf("%s of %s %s offered", short(rate), short(l.Offered), l.Unit), atLeast(l.Required.Rate, l.Unit))
+	add("rate", rate, atLeast(l.Required.Rate, l.Unit))
 	for _, q := range []benchmarks.Quantile{g.Latency.P50, g.Latency.P95, g.Latency.P99} {
 		required := ""
 		if q.Percent == 95 && l.Required.P95 > 0 {

@@ -186,7 +186,7 @@ func (d *driving) once(ctx context.Context, session *measure.Session, try int) (
 		r.rate = perSecond(samples, run.WarmUp, d.length, d.amount)
 		r.at = fmt.Sprintf("in a closed loop of %d", found.Outcome.Workers)
 	}
-	r.RateLow, r.RateHigh = r.rate.low, r.rate.high
+	r.Rate, r.RateLow, r.RateHigh = r.rate.value, r.rate.low, r.rate.high
 	return r, nil
 }
 
