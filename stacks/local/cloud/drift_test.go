@@ -191,6 +191,14 @@ func (w *world) driftPrimary() {
 	if !db.Running || db.Primary != "main-1" || db.Standby {
 		w.t.Errorf("after promotion: %+v", db)
 	}
+	// Asked again, as after a lost answer, it does not promote back, and there is nobody else to promote from.
+	if db, err = w.PromoteFrom(w.t.Context(), "main", "main-0"); err != nil || db.Primary != "main-1" || !db.Running {
+		w.t.Errorf("promoted again: %+v, %v", db, err)
+	}
+	var invalid *Invalid
+	if _, err := w.PromoteFrom(w.t.Context(), "main", "web-0"); !errors.As(err, &invalid) {
+		w.t.Errorf("promoted from a host of another: %v", err)
+	}
 	var n int
 	if err := w.sql("web-0").QueryRow(w.t.Context(), "SELECT count(*) FROM kept").Scan(&n); err != nil || n != 1 {
 		w.t.Errorf("%d rows, %v", n, err)
