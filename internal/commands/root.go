@@ -89,7 +89,7 @@ and puts the previous release back by itself when one is not.`,
 	}
 	add(groupSpec, a.initCommand(), a.validateCommand(), a.schemaCommand())
 	add(groupBuild, a.planCommand(), a.upCommand(), a.deployCommand(), a.rollbackCommand(), a.backupCommand(), a.destroyCommand())
-	add(groupLook, a.drillCommand())
+	add(groupLook, a.drillCommand(), a.baselineCommand())
 	add(groupLook, a.verifyCommand(), a.ledgerCommand(), a.statusCommand(), a.historyCommand(), a.showCommand(), a.docsCommand())
 	add(groupHost, a.execCommand(), a.sshCommand(), a.logsCommand(), a.openCommand())
 	root.AddCommand(a.versionCommand(), exitCodesTopic())

@@ -80,17 +80,18 @@ func (a *app) measure(ctx context.Context, env *environment, c releases.Candidat
 	if err != nil {
 		return nil, err
 	}
-	hosts, err := env.target.Hosts(d)
+	hosts, leave, err := a.hosts(ctx, env, d)
 	if err != nil {
-		return nil, fmt.Errorf("reach hosts: %w", err)
+		return nil, err
 	}
+	defer leave()
 	able := env.target.Capabilities(ctx)
 	s := a.screen()
 	long := s.Measuring()
 	m := &measurement{}
 	var found []validate.Result // before an interruption
 	m.results, err = verify.Run(ctx, verify.Input{Document: doc, Architecture: arch, Graph: c.Graph, Deployment: d, Hosts: hosts,
-		Live: func(ctx context.Context) (verify.Live, error) { return env.live(ctx, d) }, Capabilities: able, Now: time.Now, Only: only, Effort: effort,
+		Live: func(ctx context.Context) (verify.Live, error) { return env.live(ctx, d) }, Capabilities: able, Now: time.Now, Only: only, Effort: effort, Baselines: env.baselines(),
 		Measured: func(d verify.Detail) { m.details = append(m.details, d) }, Progress: long.Tell}, func(r validate.Result) {
 		if ctx.Err() == nil {
 			found = append(found, r)

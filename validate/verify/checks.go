@@ -36,13 +36,13 @@ var suites = []struct {
 	{name: Connectivity, quick: []func(*facts.Subject) []check{connectivity}},
 	{name: Hosts, quick: []func(*facts.Subject) []check{hosts}},
 	{name: Web, quick: []func(*facts.Subject) []check{web}},
-	{name: Databases, quick: []func(*facts.Subject) []check{databases}},
-	{name: Storage, quick: []func(*facts.Subject) []check{storage}},
+	{name: Databases, quick: []func(*facts.Subject) []check{databases}, long: []func(*facts.Subject, Input) []longCheck{databaseLoad}},
+	{name: Storage, quick: []func(*facts.Subject) []check{storage}, long: []func(*facts.Subject, Input) []longCheck{bucketLoad}},
 	{name: Identity, quick: []func(*facts.Subject) []check{identity}},
-	{name: Load},
+	{name: Load, long: []func(*facts.Subject, Input) []longCheck{serverLoad}},
 	{name: Consistency, long: []func(*facts.Subject, Input) []longCheck{histories}},
 	{name: Backup, long: []func(*facts.Subject, Input) []longCheck{backups}},
-	{name: Baseline},
+	{name: Baseline, long: []func(*facts.Subject, Input) []longCheck{baselines}},
 }
 
 // Suites are the names of all suites, in the order in which they are reported.

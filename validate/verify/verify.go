@@ -39,6 +39,8 @@ type Input struct {
 	Effort Effort
 	// Measured is told each measurement in full, one at a time; may be nil.
 	Measured func(Detail)
+	// Baselines is the folder of saved baselines, which may not be there; empty: there are none.
+	Baselines string
 	// Progress is told what a long check is doing, in a few words, several times a second at most; may be nil.
 	Progress func(check, text string)
 }
