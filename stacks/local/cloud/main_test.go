@@ -56,15 +56,16 @@ func serveTest() error {
 	if err != nil {
 		return err
 	}
-	http.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+	mux := http.NewServeMux() // libraries that this binary links serve paths of their own on the default one
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		if os.Getenv("BROKEN") != "" {
 			fmt.Println("serve-test is broken, as it was told")
 			http.Error(w, "broken", http.StatusServiceUnavailable)
 		}
 	})
-	http.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
 		file, _ := os.ReadFile("/etc/greeting")
 		fmt.Fprintf(w, "%s %s %s", name, os.Getenv("GREETING"), file)
 	})
-	return http.ListenAndServe(":8080", nil)
+	return http.ListenAndServe(":8080", mux)
 }
