@@ -31,6 +31,7 @@ Exit 0 when nothing is breached, 3 when something is.`,
   surety verify --suite load --load 2m
   surety verify --full
   surety verify --load 0s --no-keep
+  surety verify --over ssh
   surety verify --format junit > verify.xml`,
 		Args: cobra.NoArgs,
 	}
@@ -39,7 +40,11 @@ Exit 0 when nothing is breached, 3 when something is.`,
 	c.Flags().Bool("full", false, "measure what takes long as well")
 	noKeep := c.Flags().Bool("no-keep", false, "do not keep the results as evidence of the release")
 	loadFlag(c)
+	overFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if _, err := a.over(); err != nil {
+			return err
+		}
 		for _, suite := range *suites {
 			if !slices.Contains(verify.Suites, suite) {
 				return wrong("there is no suite %q; suites: %v", suite, verify.Suites)
@@ -90,7 +95,7 @@ func (a *app) verify(ctx context.Context, suites []string, format string, keep b
 		return err
 	}
 	if format == "text" {
-		joined, err := env.proof(ctx, records, current, verify.Findings{Cause: verifyCause(suites, effort), Results: m.results})
+		joined, err := env.proof(ctx, records, current, verify.Findings{Cause: a.verifyCause(suites, effort), Results: m.results})
 		if err != nil {
 			return err
 		}
@@ -102,7 +107,7 @@ func (a *app) verify(ctx context.Context, suites []string, format string, keep b
 		return err
 	}
 	if keep {
-		if err := a.keepEvidenceOf(env, current.Number, current.Hash, verifyCause(suites, effort), m.results, m.details); err != nil {
+		if err := a.keepEvidenceOf(env, current.Number, current.Hash, a.verifyCause(suites, effort), m.results, m.details); err != nil {
 			return err
 		}
 	}
@@ -153,13 +158,16 @@ func (a *app) writeMeasured(format string, m *measurement) error {
 }
 
 // verifyCause is the command line in its own words.
-func verifyCause(suites []string, effort verify.Effort) string {
+func (a *app) verifyCause(suites []string, effort verify.Effort) string {
 	cause := "verify"
 	for _, suite := range suites {
 		cause += " --suite " + suite
 	}
 	if effort.Full {
 		cause += " --full"
+	}
+	if way, _ := a.over(); way != waysIn[0] {
+		cause += " --over " + way
 	}
 	return cause
 }

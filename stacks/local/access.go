@@ -1,7 +1,6 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,13 +63,12 @@ func (t *Target) Logs(host string) (map[string]string, error) {
 // SSH gives the arguments with which the ssh program logs in to a host: the environment's key, a way in through the router's
 // namespace, and the host's own key, which is asked for inside the host and not over the connection that it has to vouch for.
 func (t *Target) SSH(ctx context.Context, host stacks.Host, binary string) ([]string, error) {
-	var key, problem bytes.Buffer
-	err := host.Run(ctx, stacks.Command{Args: []string{"cat", "/etc/ssh/ssh_host_ed25519_key.pub"}, Stdout: &key, Stderr: &problem})
+	key, err := hostKey(ctx, host)
 	if err != nil {
-		return nil, fmt.Errorf("read the key of %s: %w %s", host.Name(), err, problem.String())
+		return nil, err
 	}
 	known := filepath.Join(t.dir, "ssh", "known_hosts."+host.Name())
-	line := fmt.Sprintf("%s %s\n", host.Name(), strings.TrimSpace(key.String()))
+	line := fmt.Sprintf("%s %s\n", host.Name(), key)
 	if err := os.WriteFile(known, []byte(line), 0o600); err != nil {
 		return nil, fmt.Errorf("pin the key of %s: %w", host.Name(), err)
 	}

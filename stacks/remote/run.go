@@ -187,8 +187,8 @@ func (p *process) alive(ctx context.Context) bool {
 
 // sink writes to a caller's stream until it is shut; then the stream is the caller's again.
 type sink struct {
-	to    io.Writer
-	mu    sync.Mutex // held while writing
+	to io.Writer
+	mu sync.Mutex // held while writing
 	closed,
 	writing atomic.Bool
 	moved atomic.Int64
