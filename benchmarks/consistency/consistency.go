@@ -108,9 +108,9 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-// unique makes a name that no other run uses.
+// unique makes a name that no other run uses. It tells when it was made, so that what a run leaves that was killed can be found and removed.
 func unique(separator string) string {
 	raw := make([]byte, 5)
 	_, _ = rand.Read(raw) // never fails
-	return "surety" + separator + "consistency" + separator + hex.EncodeToString(raw)
+	return "surety" + separator + "consistency" + separator + time.Now().UTC().Format("20060102t150405") + separator + hex.EncodeToString(raw)
 }

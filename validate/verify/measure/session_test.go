@@ -15,6 +15,7 @@ import (
 	client "github.com/redis/go-redis/v9"
 
 	"surety/benchmarks"
+	"surety/benchmarks/consistency"
 	"surety/benchmarks/objects"
 	"surety/benchmarks/peers/servers"
 	"surety/benchmarks/redis"
@@ -244,6 +245,12 @@ func TestObjects(t *testing.T) {
 	}
 	if err := session.Close(); err != nil {
 		t.Error(err)
+	}
+	put(consistencyObjects + now.Add(-2*time.Hour).Format(begun) + "-c/1")
+	found, err := Consistency(t.Context(), &process{name: "web-0"}, Objects, consistency.Config{Clients: 2, Operations: 10, Store: &consistency.Store{
+		Endpoints: []string{s.Endpoint}, Bucket: "media", AccessKey: s.AccessKey, SecretKey: s.SecretKey, Objects: 4, MaxSize: 1 << 10}}, nil)
+	if err != nil || len(found.Parts) != 3 || found.Verdict == consistency.Breached {
+		t.Errorf("%+v, %v", found, err)
 	}
 	if keys := left(); keys != "mine "+young {
 		t.Errorf("left are %s", keys)

@@ -80,12 +80,16 @@ func (s *Sampler) databases(ctx context.Context, all processes) (uses []knee.Use
 // anybody's program.
 func (s *Sampler) configuration(ctx context.Context, pid int) *postgres {
 	folder := filepath.Join(s.root, "proc", strconv.Itoa(pid))
-	program, err := os.Readlink(filepath.Join(folder, "exe"))
 	var owner syscall.Stat_t
-	if err == nil {
-		err = syscall.Stat(folder, &owner)
-	}
+	err := syscall.Stat(folder, &owner)
 	args := strings.Split(strings.TrimSuffix(s.text(filepath.Join("proc", strconv.Itoa(pid), "cmdline")), "\x00"), "\x00")
+	program, unseen := os.Readlink(filepath.Join(folder, "exe"))
+	if unseen != nil {
+		program = args[0] // in a container not even root may ask for another user's program
+	}
+	if err == nil && !filepath.IsAbs(program) {
+		err = fmt.Errorf("where its program is, is not to be seen: %w", unseen)
+	}
 	if err != nil {
 		return &postgres{fault: err}
 	}
