@@ -150,7 +150,9 @@ type UnreachedError struct {
 }
 
 // Error names the host.
-func (e *UnreachedError) Error() string { return fmt.Sprintf("%s cannot be reached: %v", e.Host, e.Err) }
+func (e *UnreachedError) Error() string {
+	return fmt.Sprintf("%s cannot be reached: %v", e.Host, e.Err)
+}
 
 // Unwrap gives the way in's own error.
 func (e *UnreachedError) Unwrap() error { return e.Err }

@@ -1,0 +1,207 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"surety/operations/backup/cluster"
+	"surety/operations/backup/vault"
+)
+
+// Drill restores the newest copy into scratch, a folder that is empty or not there yet and is removed at the end, and compares it with
+// what the copy recorded: files and objects byte by byte, a cluster's tables row by row on a server of its own, at the copy's restore
+// point; then that server replays all archived log. Of older copies it looks whether all that they need is there. A fault that keeps
+// the drill from being held is an unproven Finding; the error is for a Job that is wrong.
+func Drill(ctx context.Context, job Job, scratch string) (Finding, error) {
+	job, err := job.Complete()
+	if err != nil {
+		return Finding{}, err
+	}
+	if err := prepare(scratch); err != nil {
+		return Finding{}, err
+	}
+	d := &drill{job: job, scratch: scratch, began: time.Now()}
+	err = d.hold(ctx)
+	if err = errors.Join(err, os.RemoveAll(scratch)); err != nil {
+		d.blame(err)
+	}
+	d.finding.Figures.Took = time.Since(d.began)
+	d.judge()
+	return d.finding, nil
+}
+
+type drill struct {
+	job              Job
+	scratch          string
+	began            time.Time
+	finding          Finding
+	breaches, doubts []string
+}
+
+func (d *drill) breach(format string, args ...any) {
+	d.breaches = append(d.breaches, d.job.discreet(fmt.Errorf(format, args...)).Error())
+}
+
+// blame sorts a fault: what this machine or the way to the repository is to blame for proves nothing of the copy.
+func (d *drill) blame(err error) {
+	var way net.Error
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EACCES) || errors.As(err, &way) {
+		d.doubts = append(d.doubts, "the drill could not be held: "+d.job.discreet(err).Error())
+		return
+	}
+	d.breach("%w", err)
+}
+
+func (d *drill) judge() {
+	f := &d.finding
+	f.Sentences = append(append(f.Sentences, d.breaches...), d.doubts...)
+	switch {
+	case len(d.breaches) > 0:
+		f.Verdict = Breached
+	case len(d.doubts) > 0:
+		f.Verdict = Unproven
+	default:
+		f.Verdict = Met
+		f.Sentences = append(f.Sentences, d.praise())
+	}
+}
+
+func (d *drill) praise() string {
+	f, c := d.finding.Figures, d.finding.Copy
+	s := fmt.Sprintf("copy %s of %s restored in %s: %d files with %d bytes are as they were", c.ID, c.Taken.UTC().Format("2006-01-02 15:04:05 UTC"),
+		f.Restore.Round(time.Millisecond), f.Files, f.Bytes)
+	if c.Kind == Cluster {
+		s += fmt.Sprintf(", and so are the %d rows of %d tables", f.Rows, f.Tables)
+	}
+	return s
+}
+
+func (d *drill) hold(ctx context.Context) error {
+	began := time.Now()
+	v, err := d.job.open(ctx, false)
+	if errors.Is(err, vault.ErrNoRepository) {
+		d.breach("there is no copy of %s of %s: nothing was ever copied to s3://%s/%s", d.job.Source, d.job.Host, d.job.Repository.Bucket, d.job.prefix())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer v.Close(ctx)
+	copies, saved, err := d.job.copies(ctx, v)
+	if err != nil {
+		return err
+	}
+	opening := time.Since(began)
+	figures := &d.finding.Figures
+	if figures.Copies = len(copies); len(copies) == 0 {
+		d.breach("there is no copy of %s of %s in s3://%s/%s", d.job.Source, d.job.Host, d.job.Repository.Bucket, d.job.prefix())
+		return nil
+	}
+	c := copies[0]
+	d.finding.Copy = &c
+	figures.Age = time.Since(c.Taken)
+	figures.Lost = figures.Age
+	if figures.Age > d.job.Every {
+		d.breach("the newest copy of %s of %s is %s old; one is due every %s", d.job.Source, d.job.Host, figures.Age.Round(time.Second), d.job.Every)
+	}
+	faults, err := v.Check(ctx, saved[1:])
+	if err != nil {
+		return err
+	}
+	for _, f := range faults {
+		d.breach("%s", f)
+	}
+	began = time.Now()
+	u, err := unpack(ctx, v, saved[0], c, d.scratch)
+	if err != nil {
+		return err
+	}
+	figures.Files, figures.Bytes, figures.Restore = u.totals.Files, u.totals.Bytes, opening+time.Since(began)-u.comparing
+	for _, f := range u.faults {
+		d.breach("copy %s gives back something else than was copied: %s", c.ID, f)
+	}
+	if c.Kind == Cluster {
+		return d.cluster(ctx, v, c)
+	}
+	return nil
+}
+
+// cluster revives the restored cluster: first up to the restore point, where its tables are compared, then through all archived log.
+func (d *drill) cluster(ctx context.Context, v *vault.Vault, c Copy) error {
+	figures, log := &d.finding.Figures, filepath.Join(d.scratch, walPart)
+	began := time.Now()
+	server, err := cluster.Revive(ctx, d.job.revived(d.scratch), log, cluster.Target{Name: c.Point.Name, Pause: true})
+	if err != nil {
+		return fmt.Errorf("copy %s cannot be revived: %w", c.ID, err)
+	}
+	figures.Restore += time.Since(began)
+	tables, err := server.Tables(ctx)
+	if err := errors.Join(err, server.Stop()); err != nil {
+		return err
+	}
+	d.compare(c, tables)
+	if d.job.Postgres == nil || !d.job.Postgres.WAL {
+		return nil
+	}
+	began = time.Now()
+	figures.Segments, err = fetchLog(ctx, v, *c.Point, log)
+	if err != nil {
+		return err
+	}
+	until, err := coveredUntil(ctx, v, c.Point.System)
+	if err != nil {
+		return err
+	}
+	if figures.Segments == 0 || until.at.IsZero() {
+		d.breach("nothing of the write-ahead log of %s is archived: a restore loses all since the copy", d.job.Source)
+		return nil
+	}
+	if figures.Lost = time.Since(until.at); figures.Lost > max(time.Minute, 6*d.job.Postgres.WALEvery) {
+		d.breach("the archived log of %s ends %s ago; it is aimed at %s", d.job.Source, figures.Lost.Round(time.Second), d.job.Postgres.WALEvery)
+	}
+	server, err = cluster.Revive(ctx, d.job.revived(d.scratch), log, cluster.Target{})
+	if err != nil {
+		return fmt.Errorf("the archived log cannot be replayed: %w", err)
+	}
+	figures.Restore += time.Since(began)
+	reached, _, err := server.Reached(ctx)
+	if err := errors.Join(err, server.Stop()); err != nil {
+		return err
+	}
+	if reached < until.place {
+		d.breach("the archived log can be replayed to %s only, although all up to %s was archived", reached, until.place)
+	}
+	return nil
+}
+
+// compare holds the tables of the revived cluster against those of the copy's record.
+func (d *drill) compare(c Copy, tables map[string]cluster.Table) {
+	for name, was := range c.Tables {
+		d.finding.Figures.Tables++
+		d.finding.Figures.Rows += was.Rows
+		is, ok := tables[name]
+		switch {
+		case c.Unsettled != "" && ok:
+		case !ok:
+			d.breach("table %s is not in the restored cluster", name)
+		case is.Rows != was.Rows:
+			d.breach("table %s has %d rows in the restored cluster, at the restore point it had %d", name, is.Rows, was.Rows)
+		case is.Checksum != was.Checksum:
+			d.breach("table %s has other content in the restored cluster than at the restore point", name)
+		}
+	}
+	for name := range tables {
+		if _, ok := c.Tables[name]; !ok && c.Unsettled == "" {
+			d.breach("table %s is in the restored cluster, and was not at the restore point", name)
+		}
+	}
+	if c.Unsettled != "" {
+		d.doubts = append(d.doubts, "the rows could not be compared exactly: "+c.Unsettled)
+	}
+}
