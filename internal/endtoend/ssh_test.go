@@ -1,14 +1,27 @@
 package endtoend
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"surety/blueprints"
+	"surety/blueprints/architecture"
+	"surety/stacks"
+	"surety/stacks/engine"
+	"surety/stacks/local"
+	"surety/stacks/local/network"
+	"surety/stacks/remote"
+	"surety/stacks/remote/badlink"
+	"surety/validate/verify"
 )
 
 // found is what a verification says of one check.
@@ -58,6 +71,7 @@ func TestVerifyOverSSH(t *testing.T) {
 			t.Errorf("%s: %s by namespace (%s), %s over SSH (%s)", id, want.State, want.Summary, got.State, got.Summary)
 		}
 	}
+	t.Run("over a bad network", func(t *testing.T) { (&bench{t, b.dir}).overABadNetwork(straight) })
 	// unknown tells that nothing is claimed of web-1 from inside, while the others' own figures are there.
 	unknown := func(what, reason string) {
 		t.Helper()
@@ -114,4 +128,85 @@ func TestVerifyOverSSH(t *testing.T) {
 		b.inside("web-1", "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/other; sed -i 's|^HostKey .*|HostKey /etc/ssh/other|' /etc/ssh/sshd_config; pkill -HUP -o -x sshd; sleep 0.3")
 		unknown("another key", "host key")
 	})
+}
+
+// overABadNetwork runs the quick suites over sshd and a link with a round trip of 50 ms that loses one packet in a hundred. They are run
+// in this process, because no command makes such a link.
+func (b *bench) overABadNetwork(straight map[string]found) {
+	t := b.t
+	if os.Getenv("SURETY_MEASURE") == "" {
+		t.Skip("needs SURETY_MEASURE=1: it takes several seconds more; stacks/remote tests a single host over such a link each time")
+	}
+	if _, err := os.Stat("/dev/net/tun"); err != nil {
+		t.Skip("needs /dev/net/tun")
+	}
+	doc, findings, err := blueprints.Load(filepath.Join(b.dir, "surety.yaml"))
+	if err != nil || findings.HasErrors() {
+		t.Fatal(err, findings)
+	}
+	arch, _ := architecture.Design(doc)
+	dir := filepath.Join(b.state(), "cloud")
+	target := local.New(local.Options{Dir: dir, SpecDir: b.dir})
+	graph, _ := target.Graph(arch)
+	e, err := engine.Open(engine.Config{Dir: filepath.Join(b.state(), "state"), Project: doc.Spec.Name, Stack: local.Name,
+		Passphrase: func() (string, error) {
+			text, err := os.ReadFile(filepath.Join(b.state(), "passphrase"))
+			return strings.TrimSpace(string(text)), err
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := e.Deployment(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts, err := target.Hosts(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	router, err := network.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := badlink.New(25*time.Millisecond, 0.01, router.Dial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer link.Close()
+	for i, h := range hosts {
+		way, err := remote.New(remote.Options{HostName: h.Name(), ComponentID: h.Component(), HostAddress: h.Address(), KeyFile: filepath.Join(dir, "ssh", "id_ed25519"),
+			Dial: link.Dial, HostKeys: func(ctx context.Context) ([]string, error) {
+				var key bytes.Buffer
+				err := h.Run(ctx, stacks.Command{Args: []string{"cat", "/etc/ssh/ssh_host_ed25519_key.pub"}, Stdout: &key})
+				return []string{key.String()}, err
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer way.Close()
+		hosts[i] = way
+	}
+	live := func(ctx context.Context) (verify.Live, error) {
+		seen, err := target.Observe(ctx, d)
+		live := verify.Live{Resources: map[string]verify.LiveResource{}, Unread: seen.Unread}
+		for name, r := range seen.Resources {
+			live.Resources[name] = verify.LiveResource{Type: r.Type, Properties: r.Outputs}
+		}
+		return live, err
+	}
+	began := time.Now()
+	results, err := verify.Run(t.Context(), verify.Input{Document: doc, Architecture: arch, Graph: graph, Deployment: d, Hosts: hosts, Live: live,
+		Capabilities: target.Capabilities(t.Context())}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d checks in %v; %d packets carried, %d lost", len(results), time.Since(began), link.Packets.Load(), link.Dropped.Load())
+	if len(results) != len(straight) || link.Dropped.Load() == 0 {
+		t.Errorf("%d checks, %d packets lost", len(results), link.Dropped.Load())
+	}
+	for _, r := range results {
+		if want := straight[r.Check]; string(r.State) != want.State {
+			t.Errorf("%s: %s by namespace (%s), %s over a bad network (%s)", r.Check, want.State, want.Summary, r.State, r.Summary)
+		}
+	}
 }

@@ -36,6 +36,7 @@ var rooms = map[string][]string{
 	"stacks/local/objectstore":            {"stacks/local/service"},
 	"stacks/local/balancer":               {"stacks/local/service"},
 	"stacks/remote":                       {"stacks"},
+	"stacks/remote/badlink":               {"stacks/local/network"},
 	"validate":                            {"benchmarks/sql", "blueprints", "blueprints/architecture", "stacks"},
 	"validate/verify":                     {"blueprints", "blueprints/architecture", "operations/backup", "operations/backup/agents", "stacks", "validate", "validate/verify/probe", "validate/verify/facts", "validate/verify/measure", "benchmarks", "benchmarks/baseline", "benchmarks/consistency", "benchmarks/machine", "benchmarks/objects", "benchmarks/sql"},
 	"validate/verify/probe":               {},

@@ -61,7 +61,7 @@ func (h *Host) acquire(ctx context.Context) (*connection, error) {
 		return c, nil
 	case <-ctx.Done():
 		c.release()
-		return nil, fmt.Errorf("connect to %s: %w", h.options.Endpoint, context.Cause(ctx))
+		return nil, fmt.Errorf("connect to %s: no SSH answer yet: %w", h.options.Endpoint, context.Cause(ctx))
 	}
 }
 
