@@ -58,7 +58,7 @@ var performanceWords = map[string]Text{
 	"none": {"Nothing was measured.", "未進行量測。"}, "noBaseline": {"There is no baseline to compare with.", "尚無可比較之基準值。"}, "noWork": {"No corrective upload and no backup job is part of this check.", "本次查核未包含修正上傳與備份作業。"},
 	"allProven":  {"Nothing: every item was judged.", "無，所有項目皆已判定。"},
 	"signedFor":  {"The signatories confirm that they read the figures above and how they were measured.", "簽核人確認已閱讀上述數據及其量測方式。"},
-	"figureNote": {"Every figure was measured at the time and in the environment stated here, unless its row says otherwise.", "除另有註明外，所有數據均於上述時間與環境量測。"},
+	"figureNote": {"Every figure was measured at the time and in the environment stated here, unless its row says otherwise.", "除另有註明外，所有數據均於上述時間與環境量測；佐證文句依原始紀錄列示，不另翻譯。"},
 }
 
 // performanceIndicators are quoted from the standard; the sections are those that answer them.

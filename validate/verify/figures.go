@@ -20,7 +20,7 @@ func Figures(details []Detail) []Figure {
 	var all []Figure
 	for _, d := range details {
 		add := func(quantity, value, required string) {
-			all = append(all, Figure{d.Subject, quantity, value, required})
+			all = append(all, Figure{d.Subject, quantity, strings.Join(strings.Fields(value), " "), required}) // one line, whatever a program said
 		}
 		if d.Load != nil {
 			loadFigures(d.Load, add)
