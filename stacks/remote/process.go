@@ -199,8 +199,11 @@ func (c *connection) begun() error {
 		return session(err)
 	}
 	go ssh.DiscardRequests(requests)
-	go func() { _, _ = io.Copy(io.Discard, channel) }()
 	go func() { _, _ = io.Copy(io.Discard, channel.Stderr()) }()
+	go func() { // it ends before the connection when this process stood still for too long, or somebody killed it
+		_, _ = io.Copy(io.Discard, channel)
+		c.fail(errors.New("the host stopped waiting for a sign of life from here"))
+	}()
 	silence := max(2, int((6 * c.host.options.Alive).Seconds()))
 	if err := execute(channel, lifeline(silence)); err != nil {
 		channel.Close()

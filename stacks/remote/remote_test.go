@@ -202,6 +202,17 @@ func TestNothingOutlivesItsReason(t *testing.T) {
 			t.Errorf("afterwards: %q, %v", out, err)
 		}
 	})
+	t.Run("its lifeline", func(t *testing.T) { // as when this process was stopped for long
+		done := begin(t.Context(), "1006")
+		w.sh("app-0", "pkill -KILL -f 'while rea[d] '")
+		if err := <-done; err == nil || errors.As(err, new(*stacks.ExitError)) {
+			t.Errorf("without a lifeline: %v", err)
+		}
+		if out, err := output(t, h, "echo", "again"); out != "again" || err != nil {
+			t.Errorf("afterwards: %q, %v", out, err)
+		}
+		w.sh("app-0", "pkill -KILL -x -f 'sleep 1006'") // nobody else is there to
+	})
 	t.Run("its host object", func(t *testing.T) {
 		done := begin(t.Context(), "1003")
 		h.Close()
