@@ -14,7 +14,6 @@ import (
 	"surety/benchmarks/baseline"
 	"surety/benchmarks/objects"
 	"surety/benchmarks/sql"
-	driven "surety/benchmarks/web"
 	"surety/blueprints/architecture"
 	"surety/validate/verify/facts"
 	"surety/validate/verify/measure"
@@ -148,15 +147,8 @@ func serverSources(s *facts.Subject, in Input, c architecture.Component) ([]*bas
 		return nil, err
 	}
 	expects := in.Document.Spec.Servers[c.Name].Expects
-	var requests []driven.Request
-	for _, r := range expects.Requests {
-		requests = append(requests, driven.Request{Op: first(r.Method, "GET") + " " + r.Path, Weight: r.Weight, Method: r.Method, URL: "http://" + address + r.Path, Body: []byte(r.Body)})
-	}
-	what := "the spec's requests"
-	if len(requests) == 0 {
-		what = "GET " + healthPath(s, c.ID)
-		requests = []driven.Request{{URL: "http://" + address + healthPath(s, c.ID)}}
-	}
+	requests, kinds := requestsOf(s, c.ID, architecture.Component{}, "http://"+address)
+	what := strings.Join(kinds, ", ")
 	setup := measure.Setup{Web: &measure.Web{Requests: requests}, Workers: 64}
 	at := first(expects.RPS, baselineRate)
 	pace := fmt.Sprintf("%s from %s, open loop at %s/s for %s", what, from.Name, short(at), baselineRun)

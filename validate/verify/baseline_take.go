@@ -138,7 +138,7 @@ func (t *baselineTaking) run(ctx context.Context, source *baselineSource) ([]ben
 		result, err := t.drive(ctx, source)
 		total := result.Result.Total
 		if err == nil && total.ErrorRate() > mostFailed {
-			err = fmt.Errorf("%d of %d operations failed: %s", total.Failed, total.Count, failureClasses(total.Errors))
+			err = fmt.Errorf("%d of %d operations failed: %s", total.Failed, total.Count, classes(total))
 		}
 		if err == nil && total.Count == 0 {
 			err = errors.New("nothing was answered in the time of a run")
@@ -214,16 +214,4 @@ func (t *baselineTaking) fingerprint(host string, f benchmarks.Fingerprint) erro
 		return fmt.Errorf("%s changed while it was measured: %v", host, differs)
 	}
 	return nil
-}
-
-// failureClasses lists failures by class.
-func failureClasses(errors map[string]int) string {
-	text := ""
-	for _, class := range slices.Sorted(maps.Keys(errors)) {
-		if text != "" {
-			text += ", "
-		}
-		text += fmt.Sprintf("%d %s", errors[class], class)
-	}
-	return text
 }

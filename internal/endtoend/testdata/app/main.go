@@ -2,17 +2,20 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 )
 
 // Set by the linker.
 var (
 	version = "1"
-	broken  = "" // the name of the host on which it ends at once
-	slow    = "" // how long it takes to begin, as "2s"
+	broken  = ""  // the name of the host on which it ends at once
+	slow    = ""  // how long it takes to begin, as "2s"
+	work    = "0" // rounds of hashing that each answer costs
 )
 
 func main() {
@@ -24,7 +27,15 @@ func main() {
 	if pause, err := time.ParseDuration(slow); err == nil {
 		time.Sleep(pause)
 	}
-	http.HandleFunc("/health", func(http.ResponseWriter, *http.Request) {})
+	rounds, _ := strconv.Atoi(work)
+	block := make([]byte, 16<<10)
+	http.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
+		var sum [sha256.Size]byte
+		for range rounds {
+			sum = sha256.Sum256(block)
+		}
+		fmt.Fprintf(w, "%x", sum)
+	})
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		configuration, _ := os.ReadFile("/etc/app.conf")
 		fmt.Fprintf(w, "%s version=%s greeting=%s %s", name, version, os.Getenv("GREETING"), configuration)
