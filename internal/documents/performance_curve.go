@@ -50,7 +50,10 @@ func loadChart(l Language, c LoadCurve) (*chart, error) {
 		of    func(LoadPoint) float64
 	}{{"p99", func(p LoadPoint) float64 { return p.P99 }}, {"p50", func(p LoadPoint) float64 { return p.P50 }}, {"p95", func(p LoadPoint) float64 { return p.P95 }}} {
 		var line [][2]float64
-		for _, at := range c.Points {
+		for i, at := range c.Points {
+			if i+1 < len(c.Points) && c.Points[i+1].Offered == at.Offered {
+				continue // of repeated trials the line takes the last; all have their dots
+			}
 			line = append(line, [2]float64{p.x.at(at.Offered), p.y.at(series.of(at))})
 		}
 		p.path(series.class, line)
