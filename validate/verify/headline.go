@@ -15,6 +15,8 @@ func Headline(s validate.Suite) string {
 		return fmt.Sprintf("%s open as declared, %s refused, %s as declared", flows.of("flow"), pairs.of("undeclared pair"), rules.of("rule check"))
 	case Hosts:
 		return fmt.Sprintf("%s of size, system and software as declared", parts(s, "").of("figure"))
+	case Load:
+		return borne(s)
 	case Web:
 		return fmt.Sprintf("%s healthy", parts(s, "").of("answer"))
 	case Databases:
@@ -41,6 +43,30 @@ func Headline(s validate.Suite) string {
 		return strings.Join(said, ", ")
 	}
 	return fmt.Sprintf("%s as declared", parts(s, "").of("figure"))
+}
+
+// borne quotes the latency, or else the rate, of each server group that was driven, when all of them met what is expected.
+func borne(s validate.Suite) string {
+	all := parts(s, "")
+	if all.pass < all.all {
+		return fmt.Sprintf("%s met", all.of("expectation"))
+	}
+	said := map[string]string{} // by group
+	var groups []string
+	for _, r := range s.Results {
+		group, leaf, _ := strings.Cut(strings.TrimPrefix(r.Check, "load/"), "/")
+		if said[group] == "" {
+			groups, said[group] = append(groups, group), r.Summary
+		} else if leaf == "p95" {
+			said[group] = r.Summary
+		}
+	}
+	const most = 2
+	var lines []string
+	for _, group := range groups[:min(len(groups), most)] {
+		lines = append(lines, said[group])
+	}
+	return strings.Join(lines, "; ") + and(all.all-len(lines))
 }
 
 func and(more int) string {

@@ -61,3 +61,16 @@ func TestHeadlines(t *testing.T) {
 		}
 	}
 }
+
+func TestHeadlineOfLoad(t *testing.T) {
+	s := validate.Suite{Name: Load, Results: []validate.Result{
+		{Check: "load/web/rps", State: validate.Pass, Summary: "web: 204 req/s"}, {Check: "load/web/p95", State: validate.Pass, Summary: "web: p95 12 ms"},
+		{Check: "load/api/errors", State: validate.Pass, Summary: "api: 0 %"}}}
+	if got := Headline(s); got != "web: p95 12 ms; api: 0 %; and 1 other check passed" {
+		t.Error(got)
+	}
+	s.Results[2].State = validate.Unproven
+	if got := Headline(s); got != "2 of 3 expectations met" {
+		t.Error(got)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"surety/benchmarks"
+	"surety/benchmarks/knee"
 	"surety/stacks"
 	"surety/validate"
 	"surety/validate/verify/facts"
@@ -19,13 +20,15 @@ import (
 // Times of load.
 const (
 	mostLoad = 2 * time.Minute // that a full run is lengthened to, so that a small share of errors can be shown
-	// headroom is by how much the rate offered is above the required one: what keeps up at exactly the required rate could never be
-	// shown to keep up with it, because every figure has an interval.
-	headroom = 1.02
+	// headroom is by how much at least the rate offered is above the required one, and spare by how many operations: what keeps up at
+	// exactly the required rate could never be shown to keep up with it, because every figure has an interval. With 8 operations more
+	// than required the interval's lower end is above the requirement though two of them be under way when the run ends.
+	headroom, spare = 1.02, 8
 	// idleRate, in operations per second, is offered where no rate is required: a latency is then measured on an almost idle system. A
 	// run too short to make enough of them offers more: the 97.5 % bound of a 95th percentile needs 72 values, some are spare.
 	idleRate, enough = 10.0, 120
 	mostTries        = 4 // runs for one verdict, with those that the generator limited
+	mostLimited      = 3 // of them that it limited
 )
 
 // driving is one component under load: where it is driven from and with what, what is required, and how each leaf is judged.
@@ -103,18 +106,18 @@ func (d *driving) drive(ctx context.Context, measured func(Detail)) (verdicts []
 	d.in.progress(d.id, fmt.Sprintf("%s: making ready to drive it from %s", d.name, d.from.Name))
 	session, err := measure.Open(ctx, d.from.Way, d.setup)
 	if err != nil {
-		return d.all(unproven(fmt.Sprintf("%s: no load could be driven: %v", d.name, err)))
+		return d.all(unproven(fmt.Sprintf("%s: no load could be driven: %s", d.name, why(err))))
 	}
 	defer func() {
 		if err := session.Close(); err != nil {
 			for i := range verdicts {
-				verdicts[i].summary += fmt.Sprintf("; %v", err)
+				verdicts[i].summary += "; " + why(err)
 			}
 		}
 	}()
 	runs, limit, err := d.take(ctx, session, measured)
 	if err != nil {
-		return d.all(unproven(fmt.Sprintf("%s: the load came to no end: %v", d.name, err)))
+		return d.all(unproven(fmt.Sprintf("%s: the load came to no end: %s", d.name, why(err))))
 	}
 	if len(runs) == 0 {
 		return d.all(unproven(fmt.Sprintf("%s: what drove the load was the limit, not what was driven: %s; drive it again when %s has less to do: surety verify --suite load",
@@ -123,11 +126,11 @@ func (d *driving) drive(ctx context.Context, measured func(Detail)) (verdicts []
 	var more []validate.Evidence
 	if d.full && d.finish != nil {
 		if more, err = d.finish(ctx, d, session, measured); err != nil {
-			more = append(more, saw("the most that "+d.name+" does", "", "not found: "+err.Error(), d.from.Name))
+			more = append(more, saw("the most that "+d.name+" does", "", "not found: "+why(err), d.from.Name))
 		}
 	}
 	for _, l := range d.leaves {
-		verdicts = append(verdicts, d.decide(l, runs, more))
+		verdicts = append(verdicts, d.decide(l, runs, limit, more))
 	}
 	return verdicts
 }
@@ -135,7 +138,7 @@ func (d *driving) drive(ctx context.Context, measured func(Detail)) (verdicts []
 // take makes a run, and a second when the first breaks a leaf: one bad moment is no breach. Runs that the generator itself limited are
 // made again and judge nothing; limit is what limited the last of them.
 func (d *driving) take(ctx context.Context, session *measure.Session, measured func(Detail)) (runs []*loadRun, limit string, err error) {
-	for try := 0; try < mostTries && (len(runs) == 0 || len(runs) == 1 && d.broken(runs[0])); try++ {
+	for try, limited := 0, 0; try < mostTries && limited < mostLimited && (len(runs) == 0 || len(runs) == 1 && d.broken(runs[0])); try++ {
 		r, err := d.once(ctx, session, try)
 		if err != nil {
 			return runs, limit, err
@@ -143,8 +146,8 @@ func (d *driving) take(ctx context.Context, session *measure.Session, measured f
 		measured(Detail{Subject: d.subject, From: d.from.Name, How: d.what + ", " + r.at, Load: &r.LoadDetail})
 		if limit = r.Outcome.Bottleneck(); limit == "" {
 			runs = append(runs, r)
-		} else if try > 0 && len(runs) == 0 {
-			break
+		} else {
+			limited++
 		}
 	}
 	return runs, limit, nil
@@ -170,6 +173,11 @@ func (d *driving) once(ctx context.Context, session *measure.Session, try int) (
 	if err != nil {
 		return nil, err
 	}
+	return d.read(found, usage)
+}
+
+// read takes what a run found.
+func (d *driving) read(found measure.Result, usage knee.Usage) (*loadRun, error) {
 	r := &loadRun{LoadDetail: LoadDetail{Unit: d.unit, Required: d.required, Offered: d.offered, Outcome: found.Outcome, Result: found.Result, Usage: usage}}
 	var samples []benchmarks.Sample
 	for sample, err := range benchmarks.ReadSamples(bytes.NewReader(found.Samples)) {
@@ -180,13 +188,13 @@ func (d *driving) once(ctx context.Context, session *measure.Session, try int) (
 	}
 	if d.offered > 0 {
 		// What arrived before the first answers were due is not ended yet; of a target that falls behind, the second half tells enough.
-		from := min(max(run.WarmUp, found.Result.Total.Latency.P95.Value), d.length/2)
+		from := min(max(d.warmUp(), found.Result.Total.Latency.P95.Value), d.length/2)
 		r.rate, r.at = carried(samples, d.offered, from, d.length), fmt.Sprintf("at %s %s", short(d.offered), d.unit)
 	} else {
-		r.rate = perSecond(samples, run.WarmUp, d.length, d.amount)
+		r.rate = perSecond(samples, d.warmUp(), d.length, d.amount)
 		r.at = fmt.Sprintf("in a closed loop of %d", found.Outcome.Workers)
 	}
-	r.Rate, r.RateLow, r.RateHigh = r.rate.value, r.rate.low, r.rate.high
+	r.RateLow, r.RateHigh = r.rate.low, r.rate.high
 	return r, nil
 }
 
@@ -210,7 +218,8 @@ func (d *driving) watched() []stacks.Host {
 }
 
 // decide joins what the runs say of a leaf. It is met when the first run says so and none says otherwise, breached when two say so.
-func (d *driving) decide(l leaf, runs []*loadRun, more []validate.Evidence) verdict {
+// limit is why a repetition judges nothing, if so.
+func (d *driving) decide(l leaf, runs []*loadRun, limit string, more []validate.Evidence) verdict {
 	said := map[validate.State]int{}
 	var evidence []validate.Evidence
 	for _, r := range runs {
@@ -220,7 +229,7 @@ func (d *driving) decide(l leaf, runs []*loadRun, more []validate.Evidence) verd
 	}
 	first := l.judge(runs[0])
 	head := fmt.Sprintf("%s: %s", d.name, first.got)
-	if first.want != "" {
+	if strings.ContainsAny(first.want, "≤≥") {
 		head += ", required " + first.want
 	}
 	switch {
@@ -232,12 +241,25 @@ func (d *driving) decide(l leaf, runs []*loadRun, more []validate.Evidence) verd
 			evidence = append(evidence, saw("failures", "", failed, d.from.Name))
 		}
 		return fail(head, append(evidence, more...)...)
+	case said[validate.Fail] > 0 && len(runs) == 1:
+		return unproven(head+"; no repetition could say the same, since what drove the load was the limit: "+limit, append(evidence, more...)...)
 	case said[validate.Fail] > 0:
 		return unproven(head+"; a repetition did not say the same: measure longer, with surety verify --suite load --load "+longer(2*d.length), append(evidence, more...)...)
 	case first.state == validate.Pass:
 		return pass(head, append(evidence, more...)...)
 	}
 	return unproven(head+"; "+first.lack, append(evidence, more...)...)
+}
+
+// why is an error on one line, each of several causes once.
+func why(err error) string {
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // classes lists failures by class.

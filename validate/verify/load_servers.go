@@ -45,9 +45,10 @@ func serverLoad(s *facts.Subject, in Input) []longCheck {
 // newDriving chooses the rate and the length.
 func newDriving(s *facts.Subject, in Input, id string, c architecture.Component, unit string, required Limits, full bool, length time.Duration) *driving {
 	d := &driving{in: in, s: s, id: id, subject: c.ID, name: c.Name, unit: unit, required: required, full: full, length: length, finish: findKnee}
-	d.offered = required.Rate * headroom
-	if d.offered == 0 {
-		d.offered = max(idleRate, math.Ceil(enough/(d.length-d.warmUp()).Seconds()))
+	counted := (d.length - d.warmUp()).Seconds()
+	d.offered = max(required.Rate*headroom, required.Rate+math.Ceil(spare/counted))
+	if required.Rate == 0 {
+		d.offered = max(idleRate, math.Ceil(enough/counted))
 	}
 	if in.Effort.Load == 0 { // nobody said how long
 		d.length = min(mostLoad, max(d.length, lengthFor(required.Errors, d.offered)))

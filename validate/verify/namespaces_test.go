@@ -22,6 +22,7 @@ import (
 	"surety/stacks/local"
 	"surety/stacks/local/network"
 	"surety/validate"
+	"surety/validate/verify/measure"
 	"surety/validate/verify/probe"
 )
 
@@ -32,6 +33,13 @@ func TestMain(m *testing.M) {
 			go http.ListenAndServe(":"+port, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 		}
 		time.Sleep(time.Minute) // the test ends it sooner
+		os.Exit(0)
+	}
+	if os.Getenv("SURETY_TEST_MEASURE") != "" {
+		if err := measure.Main(context.Background(), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		os.Exit(0)
 	}
 	if os.Getenv("SURETY_TEST_PROBE") != "" {

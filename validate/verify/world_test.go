@@ -19,6 +19,7 @@ import (
 	"surety/blueprints/architecture"
 	"surety/stacks"
 	"surety/stacks/local"
+	"surety/validate/verify/measure"
 	"surety/validate/verify/probe"
 )
 
@@ -39,6 +40,7 @@ type world struct {
 	public     map[string]bool   // buckets open to anybody
 	versioning map[string]string
 	damaged    bool // objects come back changed
+	disturbed  bool // load is meant to be driven badly
 }
 
 // pretended is one host.
@@ -56,6 +58,8 @@ type pretended struct {
 	env                      map[string]string
 	fault                    error // of the way in
 	noSocket                 bool  // it cannot even send a connection request
+	// measures runs the program that drives load; hosts without it cannot be measured from.
+	measures func(context.Context, stacks.Command) error
 }
 
 func (p *pretended) Name() string      { return p.name }
@@ -269,9 +273,12 @@ func (w *world) at(address string) *pretended {
 }
 
 // Run stands for the probe inside the host.
-func (p *pretended) Run(_ context.Context, c stacks.Command) error {
+func (p *pretended) Run(ctx context.Context, c stacks.Command) error {
 	if p.fault != nil {
 		return p.fault
+	}
+	if slices.Equal(c.Args, measure.Command) && p.measures != nil {
+		return p.measures(ctx, c)
 	}
 	if !slices.Equal(c.Args, ProbeCommand) {
 		return fmt.Errorf("unexpected program %v", c.Args)
