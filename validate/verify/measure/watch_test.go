@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +79,7 @@ func TestInsideAHost(t *testing.T) {
 	for _, name := range []string{"web-0", "web-1"} {
 		dir := filepath.Join(base, name)
 		h, err := host.Start(t.Context(), host.Spec{Name: name, Dir: dir, Binary: self, Base: filepath.Join(base, "base"), CgroupParent: fmt.Sprintf("surety-test/%d", os.Getpid()),
-			Limits: host.Limits{CPU: 0.3, Memory: 400 << 20, Disk: 1 << 30}})
+			Limits: host.Limits{CPU: 0.2, Memory: 400 << 20, Disk: 1 << 30}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,13 +104,21 @@ func TestInsideAHost(t *testing.T) {
 	if u.Failed > 0 {
 		t.Errorf("%d samplings failed: %s", u.Failed, u.LastFail)
 	}
-	ours := u // others may keep the machine busy
-	ours.Series = slices.DeleteFunc(slices.Clone(u.Series), func(s knee.Series) bool { return s.Host == "the machine" })
-	found := knee.Saturated(ours, knee.Usage{})
-	if found.Host != "web-0" || found.Resource != knee.CPU || !strings.Contains(found.Evidence, "of 0.3 processors, throttled in") {
-		t.Errorf("%+v\n%+v", found, ours)
+	shares := map[string]float64{}
+	for _, s := range u.Series {
+		if s.Resource == knee.CPU {
+			shares[s.Host] = s.Mean()
+		}
 	}
+	if shares["web-0"] < 0.5 || shares["web-1"] > shares["web-0"]/2 {
+		t.Errorf("shares of processors: %v", shares)
+	}
+	found := knee.Saturated(u, knee.Usage{})
 	t.Log(found.Evidence)
+	// When others keep the whole machine busy, that is the answer, and a host may not even get its quota.
+	if shares["the machine"] < 0.8 && (found.Host != "web-0" || found.Resource != knee.CPU || !strings.Contains(found.Evidence, "of 0.2 processors, throttled in")) {
+		t.Errorf("%+v\n%+v", found, u)
+	}
 	samplings := map[string]int{}
 	for _, s := range u.Series {
 		if s.Resource == knee.CPU {
@@ -137,7 +144,7 @@ func TestInsideAHost(t *testing.T) {
 		t.Errorf("%+v, %v", r.Result.Total, err)
 	}
 	if r.Outcome.CPUs != 1 {
-		t.Errorf("with a quota of 0.3 processors the generator reckons with %d", r.Outcome.CPUs)
+		t.Errorf("with a quota of 0.2 processors the generator reckons with %d", r.Outcome.CPUs)
 	}
 	if err := session.Close(); err != nil {
 		t.Error(err)
