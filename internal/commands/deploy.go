@@ -33,6 +33,7 @@ Exit 0 when kept or nothing has changed, 2 with --dry-run when something has, 4 
 		Args: cobra.ExactArgs(1),
 	}
 	c.Flags().BoolP("yes", "y", false, "do not ask")
+	loadFlag(c)
 	batch := c.Flags().Int("batch", 1, "how many hosts change at a time")
 	dry := c.Flags().Bool("dry-run", false, "say what would change on which host, and change nothing")
 	c.RunE = func(c *cobra.Command, args []string) error {
