@@ -136,6 +136,26 @@ func TestBaselineOfWhatFails(t *testing.T) {
 	}
 }
 
+// A target that refuses a part of what is too much for it is measured by what it answers; one that refuses what it must carry is not.
+func TestBaselineOfOverload(t *testing.T) {
+	var n atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if n.Add(1)%4 == 0 {
+			http.Error(w, "too much", http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	p := planOf(&here{}, server.URL)
+	p.sources[1].overload = true
+	r, err := p.Take(t.Context(), "overloaded", 6, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if paced, most := r.Series[0], r.Series[2]; !strings.Contains(paced.Missing, "operations failed") || most.Missing != "" || len(most.Runs) != 6 {
+		t.Errorf("paced: %q; most: %d runs, %q", paced.Missing, len(most.Runs), most.Missing)
+	}
+}
+
 // An interruption leaves nothing: neither half a record nor a session.
 func TestInterruptedBaseline(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
