@@ -158,9 +158,21 @@ func (a *app) backupRun(ctx context.Context, names []string) error {
 	return nil
 }
 
+// size writes an amount of content as a person would.
+func size(bytes int64) string {
+	amount, unit := float64(bytes), "B"
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if amount < 1024 {
+			break
+		}
+		amount, unit = amount/1024, next
+	}
+	return fmt.Sprintf("%.3g %s", amount, unit)
+}
+
 // contents says in a few words what a copy holds.
 func contents(c backup.Copy) string {
-	text := fmt.Sprintf("%s, %s", terminal.Count(int(c.Files), "file"), blueprints.Bytes(c.Bytes).String())
+	text := fmt.Sprintf("%s, %s", terminal.Count(int(c.Files), "file"), size(c.Bytes))
 	if len(c.Tables) > 0 {
 		rows := int64(0)
 		for _, t := range c.Tables {
@@ -206,8 +218,11 @@ func (a *app) backupList(ctx context.Context, names []string) error {
 			t.Row(terminal.Cell{Text: one.Backup}, terminal.Cell{Text: one.Source}, terminal.Cell{Text: one.Host.Name()},
 				terminal.Cell{Text: "no copy yet", Style: terminal.Yellow})
 		}
-		if archive := status.Archive; stateErr == nil && archive != nil {
+		if archive := status.Archive; stateErr == nil && archive != nil && status.Phase != "standby" {
 			line := fmt.Sprintf("log of %s kept up to %s", one.Host.Name(), archive.Covered.Local().Format("2006-01-02 15:04:05"))
+			if archive.Covered.IsZero() {
+				line = fmt.Sprintf("log of %s: nothing is kept beyond the copies yet", one.Host.Name())
+			}
 			if archive.Failure != "" {
 				line += ": " + archive.Failure
 			}

@@ -129,7 +129,7 @@ func (a *app) backupRestore(ctx context.Context, name string, r restoration) (er
 		return err
 	}
 	s.Line("%s of %s as of %s restored into %s: %s, %s in %s", one.Source, one.Host.Name(),
-		ended.restored.Reached.Local().Format("2006-01-02 15:04:05"), folder, terminal.Count(int(got.Files), "file"), blueprints.Bytes(got.Bytes), terminal.Took(ended.restored.Took))
+		ended.restored.Reached.Local().Format("2006-01-02 15:04:05"), folder, terminal.Count(int(got.Files), "file"), size(got.Bytes), terminal.Took(ended.restored.Took))
 	if len(got.Skipped) > 0 {
 		s.Line("left out, as they mean nothing elsewhere: %s", strings.Join(got.Skipped, " "))
 	}

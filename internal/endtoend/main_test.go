@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 			os.Exit(serveFeed(os.Args[2]))
 		case verb == "serve-web":
 			os.Exit(serveWeb())
+		case verb == "keep-object":
+			os.Exit(keepObject(os.Args[2:]))
 		}
 	}
 	os.Exit(m.Run())

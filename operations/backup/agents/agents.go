@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,9 @@ import (
 
 // Command is the program on every host that answers for backups: the tool's own binary, which each target places there.
 var Command = []string{"/run/surety/surety", "backup-agent"}
+
+// drillFolder is where a host restores a copy to look at it.
+const drillFolder = "/var/tmp/surety-drill-"
 
 // Agent is the backup of one host: where its copies are made and asked for.
 type Agent struct {
@@ -91,7 +95,9 @@ func (a Agent) List(ctx context.Context) ([]backup.Copy, error) {
 
 // Drill restores the newest copy into a scratch folder on the host and compares it with what the copy recorded.
 func (a Agent) Drill(ctx context.Context, progress func(string)) (backup.Finding, error) {
-	reply, err := a.ask(ctx, "drill", backup.Request{}, progress)
+	// On the host's disk, where there is room, and below a folder that the database's own user can enter.
+	scratch := drillFolder + strings.ToLower(rand.Text()[:12])
+	reply, err := a.ask(ctx, "drill", backup.Request{Scratch: scratch}, progress)
 	if err == nil && reply.Finding == nil {
 		err = errors.New("the backup agent tells of no finding")
 	}

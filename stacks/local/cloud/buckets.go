@@ -1,12 +1,14 @@
 package cloud
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 
+	"surety/stacks/local/host"
 	"surety/stacks/local/objectstore"
 )
 
@@ -153,10 +155,33 @@ func (d *daemon) removeBucket(ctx context.Context, r record) error {
 		return err
 	}
 	defer admin.Close()
+	err = admin.DeleteBucket(ctx, r.Name)
+	if err == nil {
+		return nil
+	}
+	// Whoever laid hands on the store's files may have left some that it neither lists nor deletes: they go with their folder.
+	if swept := d.sweepBucket(ctx, storeOf(r), r.Name); swept != nil {
+		return fmt.Errorf("delete bucket %q: %w", r.Name, errors.Join(err, swept))
+	}
 	if err := admin.DeleteBucket(ctx, r.Name); err != nil {
 		return fmt.Errorf("delete bucket %q: %w", r.Name, err)
 	}
 	return nil
+}
+
+// sweepBucket removes what lies in a bucket's folders on its store's host.
+func (d *daemon) sweepBucket(ctx context.Context, store, bucket string) error {
+	h, err := d.find(store)
+	if err != nil {
+		return err
+	}
+	var said bytes.Buffer
+	args := append([]string{"rm", "-rf", "--"}, objectstore.BucketFolders(storeData, bucket)...)
+	code, err := h.Exec(ctx, host.Exec{Args: args, Dir: "/", Stdout: &said, Stderr: &said})
+	if err == nil && code != 0 {
+		err = fmt.Errorf("rm ended with code %d: %s", code, said.String())
+	}
+	return err
 }
 
 func isConflict(err error) bool {

@@ -90,6 +90,11 @@ const (
 	metaDir     = "meta"
 )
 
+// BucketFolders lists the folders in which everything of one bucket lies, in a store with this DataDir.
+func BucketFolders(dir, bucket string) []string {
+	return []string{filepath.Join(dir, dataDir, bucket), filepath.Join(dir, versionsDir, bucket), filepath.Join(dir, metaDir, bucket)}
+}
+
 // open makes the directories and the backend. Metadata goes into extended attributes where the file system has room for S3's limits in
 // them (xfs, tmpfs, ext4 made with ea_inode), and into files of its own elsewhere: plain ext4 gives all attributes of a file together
 // one block, which a bucket's policy and tags, or the 2 KiB of an object's own metadata, soon fill. A store keeps the way it began with.
