@@ -165,12 +165,13 @@ func reader(surety, work string) ([]row, error) {
 			return err
 		}
 	}
-	up, destroy := surely("up", "--yes"), surely("destroy", "--yes", "--purge")
+	up, destroy := surely("up", "--yes", "--load", "0s"), surely("destroy", "--yes", "--purge")
 	return []row{
-		{"`up` from nothing to verified", 15 * time.Second, command{dir, []string{surety, "up", "--yes"}, []int{0}, destroy}},
+		{"`up` from nothing to verified, 3 s of each required load in it", 15 * time.Second, command{dir, []string{surety, "up", "--yes"}, []int{0}, destroy}},
+		{"`up --load 0s` from nothing to verified", 15 * time.Second, command{dir, []string{surety, "up", "--yes", "--load", "0s"}, []int{0}, destroy}},
 		{"`plan` with no change, looking at what stands", 300 * time.Millisecond, command{dir, []string{surety, "plan"}, []int{0}, nil}},
-		{"`verify`", 0, command{dir, []string{surety, "verify"}, []int{0}, nil}},
-		{"`up` with no change, verified", 0, command{dir, []string{surety, "up", "--yes"}, []int{0}, nil}},
+		{"`verify --load 0s`", 0, command{dir, []string{surety, "verify", "--load", "0s"}, []int{0}, nil}},
+		{"`up --load 0s` with no change, verified", 0, command{dir, []string{surety, "up", "--yes", "--load", "0s"}, []int{0}, nil}},
 		{"`destroy`", 2 * time.Second, command{dir, []string{surety, "destroy", "--yes", "--purge"}, []int{0}, up}},
 	}, nil
 }
