@@ -39,7 +39,7 @@ const drilled = "/restored"
 func drillCheck(in Input, b *architecture.BackupComponent, source architecture.BackupSource, l *look) longCheck {
 	c := longCheck{id: fmt.Sprintf("backup/%s/%s%s", b.Name, source.Component, drilled), requirements: source.Requirements, timeout: restoreTimeout}
 	c.run = func(ctx context.Context, measured func(Detail)) verdict {
-		active, err := l.active(ctx)
+		active, err := l.active(ctx, func(text string) { in.progress(c.id, text) })
 		if err != nil {
 			return unproven(fmt.Sprintf("%s: no copy could be restored: %v", source.Component, err))
 		}
@@ -62,10 +62,19 @@ func drillCheck(in Input, b *architecture.BackupComponent, source architecture.B
 }
 
 // active lists the agents that make copies: all but those on standbys. One that does not answer counts, as its copies may be all there is.
-func (l *look) active(ctx context.Context) ([]agents.Agent, error) {
+// Of a database whose log was not kept yet, as just after its start or a promotion, the first piece is waited for.
+func (l *look) active(ctx context.Context, waiting func(string)) ([]agents.Agent, error) {
 	var active []agents.Agent
 	for _, a := range l.agents {
 		status, err := a.Status(ctx)
+		for deadline := time.Now().Add(firstLog); err == nil && unkept(status) && time.Now().Before(deadline); status, err = a.Status(ctx) {
+			waiting(a.Host.Name() + ": waiting for the first of its log to be kept")
+			select {
+			case <-time.After(firstLook):
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -77,6 +86,14 @@ func (l *look) active(ctx context.Context) ([]agents.Agent, error) {
 		return nil, fmt.Errorf("no host of %s makes copies", l.source)
 	}
 	return active, nil
+}
+
+// firstLog is how long the first piece of a database's log is waited for: the agents keep unfinished pieces every ten seconds.
+const firstLog = 30 * time.Second
+
+// unkept tells whether an agent that makes copies has not kept any of the log, and says nothing of a reason.
+func unkept(s backup.Status) bool {
+	return s.Phase != "standby" && s.Archive != nil && s.Archive.Covered.IsZero() && s.Archive.Failure == ""
 }
 
 func judgeDrill(a agents.Agent, f backup.Finding) verdict {

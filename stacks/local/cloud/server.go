@@ -84,7 +84,7 @@ func (d *daemon) controller(kind Kind) (controller, error) {
 	case KindSecurityGroup:
 		return typed[SecurityGroup]{kind, checkGroup, nil, d.putGroup, d.readGroup, d.removeGroup}, nil
 	case KindObjectStore:
-		return typed[ObjectStore]{kind, checkStore, changeStore, d.putStore, d.readStore, d.removeStore}, nil
+		return typed[ObjectStore]{kind, checkStore, nil, d.putStore, d.readStore, d.removeStore}, nil
 	case KindBucket:
 		return typed[Bucket]{kind, checkBucket, changeBucket, d.putBucket, d.readBucket, d.removeBucket}, nil
 	case KindGrant:

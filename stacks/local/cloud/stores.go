@@ -30,8 +30,6 @@ func checkStore(name string, s *ObjectStore) error {
 	return checkHost(name, s.Name, s.Group, s.Limits)
 }
 
-func changeStore(old, new ObjectStore) error { return changeLimits(old.Limits, new.Limits) }
-
 func (d *daemon) putStore(act, waits context.Context, r *record, s ObjectStore) error {
 	cidr, err := d.cidr()
 	if err != nil {

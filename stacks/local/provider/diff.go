@@ -31,7 +31,7 @@ func (k *kind) diff(olds, outputs, news resource.PropertyMap) plugin.DiffResult 
 		if difference == nil {
 			continue
 		}
-		replace := p.change == replaces || p.name == limits.name && shrinks(olds, news)
+		replace := p.change == replaces || p.name == limits.name && !p.spacious && shrinks(olds, news)
 		for path, d := range plugin.NewDetailedDiffFromObjectDiff(difference, true) {
 			if replace && (p.change == replaces || path == "limits.disk") {
 				d = d.ToReplace()

@@ -98,6 +98,8 @@ func readBack(kind string) map[string]any {
 	case "databases":
 		return map[string]any{"address": "10.77.0.9", "port": 5432, "user": "main", "database": "main", "primary": "main-0",
 			"actualVersion": "15.18", "enforced": enforced, "running": true}
+	case "backup-jobs":
+		return map[string]any{"on": []any{"object-store"}, "service": "backup-nightly.media", "config": "/etc/surety/backup-nightly.media.json", "running": true}
 	case "servers":
 		return map[string]any{"address": "10.77.0.11", "actualOS": "debian-12", "enforced": enforced, "running": true}
 	case "balancers":
@@ -153,6 +155,11 @@ func examples() []example {
 		{local.TypeBalancer, "balancer-web", "balancers/web", map[string]any{
 			"name": "web", "group": "balancers.web", "network": "reader", "limits": someLimits(), "port": 80, "health": "/healthz", "tags": tags,
 			"backends": []any{map[string]any{"name": "web-0", "address": "10.77.0.11", "port": 8080}}}},
+		{local.TypeBackupJob, "backup-nightly-buckets-media", "backup-jobs/nightly-buckets-media", map[string]any{
+			"name": "nightly-buckets-media", "backup": "nightly", "source": "buckets.media", "kind": "object-stores", "resource": "object-store",
+			"endpoint": "http://10.77.0.30:7070", "region": "local", "bucket": "reader-backups.nightly", "accessKey": "media-backups.nightly", "secretKey": secret("kk"),
+			"password": secret("pp"), "every": 86400, "keep": map[string]any{"daily": 7}, "fromBucket": "reader-media", "fromAccessKey": "backups.nightly-media",
+			"fromSecretKey": secret("ff"), "tags": tags}},
 		{local.TypeSecret, "secret-admin", "", map[string]any{"length": 24, "tags": tags}},
 		{local.TypeData, "data-1", "", map[string]any{"input": map[string]any{"x": 1}, "triggers": []any{"a"}}},
 	}

@@ -38,6 +38,8 @@ type property struct {
 	// to be is known, and what is comes with a refresh.
 	preset   resource.PropertyValue
 	readOnly bool
+	// spacious says of limits that a disk larger than asked for is as good: it is kept when less is asked for.
+	spacious bool
 }
 
 // kind is one resource type.
@@ -55,6 +57,8 @@ var (
 	group   = property{name: "group", change: replaces, why: "the group decides who may reach the host from its first moment on", required: true, form: aName}
 	network = property{name: "network", change: replaces, why: "it stands in that network and goes with it", reads: own, form: aString}
 	limits  = property{name: "limits", change: inPlace, why: "control groups change at run time and a file system grows in use; a smaller disk replaces, because none shrinks in use", reads: world, required: true, form: theLimits}
+	// What lies in a store is worth more than the room that is saved: fewer copies of a backup to keep must not cost those that are kept.
+	room    = property{name: "limits", change: inPlace, why: "control groups change at run time and a file system grows in use; a larger disk than asked for is kept", reads: world, required: true, form: theLimits, spacious: true}
 	tags    = property{name: "tags", change: inPlace, why: "a label changes nothing that runs", form: stringMap}
 	label   = property{name: "tags", change: inPlace, why: "a label changes nothing that runs", reads: own, form: stringMap}
 	running = property{name: "running", change: inPlace, why: "what stopped is started again", reads: world, form: aBool, preset: resource.NewBoolProperty(true), readOnly: true}
@@ -88,7 +92,7 @@ var kinds = []kind{
 	},
 	{
 		token:      local.TypeObjectStore,
-		properties: []property{name, group, network, limits, tags, running},
+		properties: []property{name, group, network, room, tags, running},
 		outputs:    []string{"address", "port", "endpoint", "region"},
 		operations: operate[cloud.ObjectStore](),
 	},

@@ -115,6 +115,10 @@ func (p property) asGiven(old, now resource.PropertyValue) resource.PropertyValu
 	}
 	switch {
 	case p.name == limits.name && old.IsObject() && now.IsObject():
+		if p.spacious && now.ObjectValue()["disk"].IsNumber() && old.ObjectValue()["disk"].IsNumber() && now.ObjectValue()["disk"].NumberValue() > old.ObjectValue()["disk"].NumberValue() {
+			now = resource.NewObjectProperty(now.ObjectValue().Copy())
+			now.ObjectValue()["disk"] = old.ObjectValue()["disk"]
+		}
 		return asLimits(old.ObjectValue(), now.ObjectValue())
 	case p.name == "program" && old.IsObject() && now.IsObject():
 		program := old.ObjectValue().Copy()

@@ -65,6 +65,10 @@ func drifts() []drift {
 		{"setting changed", local.TypeDatabase, func(w map[string]any) { w["parameters"] = map[string]any{"shared_buffers": "1MB"} }, []string{"parameters.shared_buffers"}},
 		{"versioning suspended", local.TypeBucket, func(w map[string]any) { w["versioning"] = false }, []string{"versioning"}},
 		{"backends emptied", local.TypeBalancer, func(w map[string]any) { w["backends"] = nil }, []string{"backends[0]"}},
+		{"backup agent stopped", local.TypeBackupJob, func(w map[string]any) { delete(w, "running") }, []string{"running"}},
+		{"backup agent's configuration changed", local.TypeBackupJob, func(w map[string]any) { w["altered"] = true }, []string{"altered"}},
+		{"store's disk larger", local.TypeObjectStore, limit("disk", 2<<30), nil},
+		{"store's disk smaller", local.TypeObjectStore, limit("disk", 1<<29), []string{"limits.disk"}},
 		{"store stopped", local.TypeObjectStore, func(w map[string]any) { w["running"] = false }, []string{"running"}},
 	}
 }
@@ -111,7 +115,7 @@ func TestWhatIsGoneIsReadAsMissing(t *testing.T) {
 func TestSecretsStaySecret(t *testing.T) {
 	_, p := serve(t)
 	for token, keys := range map[string][]string{
-		local.TypeDatabase: {"password", "url"}, local.TypeGrant: {"secretKey"}, local.TypeSecret: {"value"},
+		local.TypeDatabase: {"password", "url"}, local.TypeGrant: {"secretKey"}, local.TypeBackupJob: {"secretKey", "password", "fromSecretKey"}, local.TypeSecret: {"value"},
 	} {
 		e := exampleOf(t, token)
 		made := create(t, p, e)
