@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 			os.Exit(0)
 		}
 	}
+	_ = os.Setenv("TMPDIR", "/dev/shm") // the machine's disk is not what is tested
 	run("STORE", objectstore.RunFile)
 	run("BACKUP", func(ctx context.Context, path string) error {
 		return Main(ctx, []string{"--config", path}, nil, os.Stdout)
@@ -342,4 +343,13 @@ func wantBreach(t testing.TB, j Job, says string) {
 		t.Errorf("verdict %s, want a breach that says %q:\n%s", f.Verdict, says, strings.Join(f.Sentences, "\n"))
 	}
 	t.Log(strings.Join(f.Sentences, "\n"))
+}
+
+func request(t testing.TB, q Request) *bytes.Reader {
+	t.Helper()
+	raw, err := json.Marshal(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.NewReader(raw)
 }

@@ -37,6 +37,7 @@ func backdated(t *testing.T, v *vault.Vault, j Job, dir string, at time.Time) {
 
 // Of twenty days of copies, written with their dates, three days and two weeks keep their last one.
 func TestPrune(t *testing.T) {
+	t.Parallel()
 	j, dir := filesJob(t)
 	j.Keep = Keep{Daily: 3, Weekly: 2}
 	v, err := j.open(t.Context(), true)

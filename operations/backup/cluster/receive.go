@@ -67,7 +67,9 @@ func (r *Receiver) Start(ctx context.Context) (lost bool, err error) {
 	if err != nil {
 		return lost, err
 	}
-	if err := errors.Join(os.MkdirAll(r.Dir, 0o700), owner.Chown(r.Dir)); err != nil {
+	// The receiver, which is not root, has to pass through the folder above.
+	above := filepath.Dir(r.Dir)
+	if err := errors.Join(os.MkdirAll(above, 0o755), os.Chmod(above, 0o755), os.MkdirAll(r.Dir, 0o700), owner.Chown(r.Dir)); err != nil {
 		return lost, err
 	}
 	program, err := r.Server.Program("pg_receivewal")
