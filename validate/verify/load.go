@@ -194,7 +194,7 @@ func (d *driving) read(found measure.Result, usage knee.Usage) (*loadRun, error)
 		r.rate = perSecond(samples, d.warmUp(), d.length, d.amount)
 		r.at = fmt.Sprintf("in a closed loop of %d", found.Outcome.Workers)
 	}
-	r.RateLow, r.RateHigh = r.rate.low, r.rate.high
+	r.Rate, r.RateLow, r.RateHigh = r.rate.value, r.rate.low, r.rate.high
 	return r, nil
 }
 

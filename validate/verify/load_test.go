@@ -143,7 +143,7 @@ func TestLoadThatIsBorne(t *testing.T) {
 	found, details := w.judged("load/web/")
 	w.expect(found, "rps", validate.Pass, "of 107 offered, required ≥ 100 req/s")
 	w.expect(found, "p95", validate.Pass, "required ≤ 300 ms")
-	w.expect(found, "errors", validate.Unproven, "surety verify --suite load --load 4")
+	w.expect(found, "errors", validate.Unproven, "surety verify --suite load --load 38s")
 	w.expect(found, "requests[0]", validate.Pass, "GET /:")
 	w.expect(found, "requests[1]", validate.Pass, "POST /search: ")
 	if r := found["requests[1]"]; len(found) != 5 || !slices.Equal(r.Requirements, []string{"servers.web.expects.requests[1]"}) || r.Suite != Load {
@@ -287,7 +287,7 @@ func TestLoadOfARealStore(t *testing.T) {
 	found, details := w.judged("storage/media/")
 	w.expect(found, "put throughput", validate.Pass, "required ≥ 1 MiB/s")
 	w.expect(found, "get throughput", validate.Fail, "required ≥ ")
-	if len(details) != 3 || details[0].Load.RateLow <= 0 || details[0].Load.RateLow >= details[0].Load.RateHigh || !details[0].Load.Outcome.Closed {
+	if len(details) != 3 || details[0].Load.RateLow <= 0 || details[0].Load.Rate <= details[0].Load.RateLow || details[0].Load.RateLow >= details[0].Load.RateHigh || !details[0].Load.Outcome.Closed {
 		t.Errorf("details: %+v", details)
 	}
 }
