@@ -22,7 +22,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	j, dir := filesJob(t)
 	j.Keep = Keep{}
 	first := run1(t, j)
-	big := make([]byte, 96<<20)
+	big := make([]byte, 64<<20)
 	if _, err := rand.Read(big); err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,9 @@ func Drill(ctx context.Context, job Job, scratch string) (Finding, error) {
 	if err := prepare(scratch); err != nil {
 		return Finding{}, err
 	}
+	if err := os.Chmod(scratch, 0o711); err != nil { // a temporary folder is its maker's alone
+		return Finding{}, fmt.Errorf("drill: %w", err)
+	}
 	d := &drill{job: job, scratch: scratch, began: time.Now()}
 	err = d.hold(ctx)
 	if err = errors.Join(err, os.RemoveAll(scratch)); err != nil {
@@ -51,7 +54,7 @@ func (d *drill) breach(format string, args ...any) {
 // blame sorts a fault: what this machine or the way to the repository is to blame for proves nothing of the copy.
 func (d *drill) blame(err error) {
 	var way net.Error
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EACCES) || errors.As(err, &way) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EACCES) || errors.Is(err, cluster.ErrUnreachable) || errors.As(err, &way) {
 		d.doubts = append(d.doubts, "the drill could not be held: "+d.job.discreet(err).Error())
 		return
 	}
@@ -159,6 +162,11 @@ func (d *drill) cluster(ctx context.Context, v *vault.Vault, c Copy) error {
 		return err
 	}
 	if figures.Segments == 0 || until.at.IsZero() {
+		if grace := max(30*time.Second, 3*d.job.Postgres.WALEvery); figures.Age < grace {
+			d.doubts = append(d.doubts, fmt.Sprintf("nothing of the write-ahead log of %s is archived yet, %s after its first copy: hold the drill again in %s",
+				d.job.Source, figures.Age.Round(time.Second), grace))
+			return nil
+		}
 		d.breach("nothing of the write-ahead log of %s is archived: a restore loses all since the copy", d.job.Source)
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -42,6 +43,10 @@ func TestMain(m *testing.M) {
 	run("BACKUP", func(ctx context.Context, path string) error {
 		return Main(ctx, []string{"--config", path}, nil, os.Stdout)
 	})
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil { // they wait more than they compute
+		panic(err)
+	}
 	code := m.Run()
 	theStore.stop()
 	theServer.stop()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,37 +34,57 @@ func (j Job) copyCluster(ctx context.Context, w *vault.Writer, c *Copy, progress
 	if err := b.End(ctx); err != nil {
 		return err
 	}
-	settled, err := b.Settle(ctx, name)
-	if err != nil {
+	if err := j.settle(ctx, b, c, name, progress); err != nil {
 		return err
 	}
-	defer settled.Close(ctx)
 	if err := b.Switch(ctx); err != nil {
 		return err
 	}
 	progress("copying the log")
-	if err := j.copyLog(ctx, w, b, settled.LSN); err != nil {
+	if err := j.copyLog(ctx, w, b, c); err != nil {
 		return err
 	}
-	if err := j.copyLabel(ctx, w, b); err != nil {
-		return err
+	return j.copyLabel(ctx, w, b)
+}
+
+// settle makes the restore point and sums up the tables as they are there, once more with another point when a table is altered meanwhile.
+func (j Job) settle(ctx context.Context, b *cluster.Base, c *Copy, name string, progress func(string)) error {
+	for attempt := 1; ; attempt++ {
+		point := name + "_" + strconv.Itoa(attempt)
+		settled, err := b.Settle(ctx, point)
+		if err != nil {
+			return err
+		}
+		progress("summing up tables")
+		tables, altered, err := settled.Tables(ctx)
+		settled.Close(ctx)
+		if err != nil {
+			return err
+		}
+		if altered != "" && attempt < settlings {
+			continue
+		}
+		c.Taken, c.Unsettled, c.Tables = settled.At.UTC(), settled.Unsettled, map[string]Table{}
+		if altered != "" {
+			c.Unsettled = "table " + altered + " was truncated, altered or dropped while tables were summed up"
+		}
+		for name, t := range tables {
+			c.Tables[name] = Table(t)
+		}
+		c.Point = &Point{System: b.System, Timeline: b.Timeline, Start: b.Start.String(), LSN: settled.LSN.String(), Name: point, Segment: b.Segment, Version: b.Version}
+		return nil
 	}
-	progress("summing up tables")
-	tables, err := settled.Tables(ctx)
+}
+
+// settlings bounds how often a restore point is tried.
+const settlings = 4
+
+// copyLog copies the segments from the begin of the base backup to the restore point, which the copy's slot has kept from being recycled.
+func (j Job) copyLog(ctx context.Context, w *vault.Writer, b *cluster.Base, c *Copy) error {
+	to, err := cluster.ParseLSN(c.Point.LSN)
 	if err != nil {
 		return err
 	}
-	c.Tables = map[string]Table{}
-	for name, t := range tables {
-		c.Tables[name] = Table(t)
-	}
-	c.Taken, c.Unsettled = settled.At.UTC(), settled.Unsettled
-	c.Point = &Point{System: b.System, Timeline: b.Timeline, Start: b.Start.String(), LSN: settled.LSN.String(), Name: name, Segment: b.Segment, Version: b.Version}
-	return nil
-}
-
-// copyLog copies the segments from the begin of the base backup to the restore point, which the copy's slot has kept from being recycled.
-func (j Job) copyLog(ctx context.Context, w *vault.Writer, b *cluster.Base, to cluster.LSN) error {
 	needed := b.Segments(to)
 	dir := filepath.Join(j.Postgres.DataDir, "pg_wal")
 	for _, s := range needed {

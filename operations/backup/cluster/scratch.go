@@ -29,6 +29,9 @@ type Target struct {
 	Pause bool      // stay there, read-only, instead of taking writes
 }
 
+// ErrUnreachable is returned when the user who runs a restored cluster cannot get at it.
+var ErrUnreachable = errors.New("the owner of the restored cluster cannot reach it")
+
 // Revive starts a server on a restored data directory and returns when it has replayed its log up to the target. wal is the folder that
 // holds the log's segments. s names the superuser and where programs are.
 func Revive(ctx context.Context, s Server, wal string, target Target) (r *Scratch, err error) {
@@ -122,6 +125,9 @@ func (r *Scratch) limits(ctx context.Context, owner Owner) (map[string]string, e
 		return nil, err
 	}
 	out, err := owner.Command(ctx, program, r.DataDir).CombinedOutput()
+	if bytes.Contains(out, []byte("Permission denied")) {
+		return nil, fmt.Errorf("%w: %s; restore into a folder that other users may pass through, as /var/tmp/NAME", ErrUnreachable, r.DataDir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the restored control file: %w: %s", err, bytes.TrimSpace(out))
 	}
