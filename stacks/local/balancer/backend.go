@@ -12,7 +12,12 @@ import (
 )
 
 // failsToLeave is how many failures in a row take a backend out; a refused connection is conclusive and does it at once.
-const failsToLeave = 2
+// The last healthy backend is given more of them when it only answers late: a group that is asked for more than it can give fails its
+// checks too, and taking all of it out would turn late answers into none.
+const (
+	failsToLeave     = 2
+	failsToLeaveLast = 10
+)
 
 var (
 	errLeft = errors.New("the backend became unhealthy")
@@ -43,7 +48,8 @@ type backend struct {
 }
 
 // newBackend starts checking a backend. Unless it is known to be healthy it is out until the first check passes.
-func newBackend(ctx context.Context, b Backend, c Config, healthy bool) *backend {
+// judge is asked to take note of each check.
+func newBackend(ctx context.Context, b Backend, c Config, healthy bool, judge func(*backend, error)) *backend {
 	ctx, stop := context.WithCancel(ctx)
 	nb := &backend{Backend: b, conf: c, stop: stop, since: time.Now(), healthy: healthy,
 		transport: &http.Transport{
@@ -56,7 +62,7 @@ func newBackend(ctx context.Context, b Backend, c Config, healthy bool) *backend
 		}}
 	nb.life, nb.endLife = context.WithCancelCause(context.Background())
 	nb.term, nb.endTerm = context.WithCancelCause(nb.life)
-	go nb.check(ctx)
+	go nb.check(ctx, judge)
 	return nb
 }
 
@@ -68,7 +74,7 @@ func (b *backend) giveUp() {
 }
 
 // check probes until ctx ends.
-func (b *backend) check(ctx context.Context) {
+func (b *backend) check(ctx context.Context, judge func(*backend, error)) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, // a new connection shows that the backend still accepts
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	tick := time.NewTicker(b.conf.Interval)
@@ -78,7 +84,7 @@ func (b *backend) check(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		b.observe(err, false)
+		judge(b, err)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -117,6 +123,15 @@ func (b *backend) probe(ctx context.Context, client *http.Client) error {
 // observe takes note of a check or a request that passed (nil) or failed. A request that passes does not bring a backend back, only a
 // check does. A conclusive failure takes it out at once.
 func (b *backend) observe(err error, conclusive bool) {
+	most := failsToLeave
+	if conclusive {
+		most = 1
+	}
+	b.note(err, most)
+}
+
+// note is observe with the number of failures in a row that take the backend out.
+func (b *backend) note(err error, most int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err == nil {
@@ -127,7 +142,7 @@ func (b *backend) observe(err error, conclusive bool) {
 		return
 	}
 	b.last = err.Error()
-	if b.fails++; b.healthy && (conclusive || b.fails >= failsToLeave) {
+	if b.fails++; b.healthy && b.fails >= most {
 		b.healthy, b.since = false, time.Now()
 		b.endTerm(errLeft)
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -32,7 +33,15 @@ func TestMain(m *testing.M) {
 func backendHandler(name string) http.Handler {
 	mux := http.NewServeMux()
 	filler := strings.Repeat("x", 64<<10)
-	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	var late atomic.Int64 // of health checks; set by asking for /late
+	mux.HandleFunc("/late", func(_ http.ResponseWriter, r *http.Request) {
+		pause, _ := time.ParseDuration(r.URL.Query().Get("by"))
+		late.Store(int64(pause))
+	})
+	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(time.Duration(late.Load()))
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {

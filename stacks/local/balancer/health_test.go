@@ -65,6 +65,38 @@ func TestFrozenBackendIsLeft(t *testing.T) {
 	t.Logf("slowest request %v", l.slowest.Round(time.Millisecond))
 }
 
+// A group that is asked for more than it can give is late with its checks, too. It must go on answering.
+func TestTheLastLateBackendStays(t *testing.T) {
+	a, b := newServer(t, "a"), newServer(t, "b")
+	p := start(t, Config{Health: "/health", Timeout: 50 * time.Millisecond, Backends: []Backend{a.Backend, b.Backend}})
+	p.await("both healthy", healthy("a", "b"))
+	late := func(by string) {
+		for _, s := range []*server{a, b} {
+			answer, err := http.Get("http://" + s.hostPort() + "/late?by=" + by)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+		}
+	}
+	late("200ms")
+	p.await("one out", func(s Status) bool { return s.Backends[0].Healthy != s.Backends[1].Healthy })
+	for range 4 { // some checks long
+		time.Sleep(50 * time.Millisecond)
+		answer, err := http.Get(p.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("the last backend was late with its checks, and a request was answered %s", answer.Status)
+		}
+	}
+	p.await("none left, as the last one is late again and again", healthy())
+	late("0s")
+	p.await("both back", healthy("a", "b"))
+}
+
 func TestNothingHealthyIsSaid(t *testing.T) {
 	p := start(t, Config{Health: "/health", Backends: []Backend{{Name: "a", Address: "127.0.0.1", Port: freePort(t)}}})
 	p.await("checked", func(s Status) bool { return len(s.Backends) == 1 && strings.Contains(s.Backends[0].Failure, "refused") })

@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ type pool struct {
 	ctx  context.Context // of the balancer: ends the health checks
 	next atomic.Uint64
 
+	judging  sync.Mutex
 	mu       sync.RWMutex
 	active   []*backend
 	draining []*backend
@@ -35,7 +37,7 @@ func (p *pool) set(c Config) {
 			continue
 		}
 		known := slices.ContainsFunc(before, func(b *backend) bool { return b.Backend == want && b.isHealthy() })
-		p.active = append(p.active, newBackend(p.ctx, want, c, known))
+		p.active = append(p.active, newBackend(p.ctx, want, c, known, p.judge))
 	}
 	for _, gone := range before {
 		gone.stop()
@@ -89,6 +91,17 @@ func (p *pool) anotherHealthy(tried []*backend) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return slices.ContainsFunc(p.active, func(b *backend) bool { return !slices.Contains(tried, b) && b.isHealthy() })
+}
+
+// judge takes note of a check. One backend at a time is judged, so that not each of two late ones sees the other as the one that stays.
+func (p *pool) judge(b *backend, err error) {
+	p.judging.Lock()
+	defer p.judging.Unlock()
+	most := failsToLeave
+	if errors.Is(err, context.DeadlineExceeded) && !p.anotherHealthy([]*backend{b}) {
+		most = failsToLeaveLast
+	}
+	b.note(err, most)
 }
 
 // awaitHealthy waits until any backend is healthy, and tells whether one became so before ctx ended. It gives up at once where
