@@ -91,7 +91,7 @@ func (a *app) measure(ctx context.Context, env *environment, c releases.Candidat
 	m := &measurement{}
 	var found []validate.Result // before an interruption
 	m.results, err = verify.Run(ctx, verify.Input{Document: doc, Architecture: arch, Graph: c.Graph, Deployment: d, Hosts: hosts,
-		Live: func(ctx context.Context) (verify.Live, error) { return env.live(ctx, d) }, Capabilities: able, Now: time.Now, Only: only, Effort: effort, Baselines: env.baselines(),
+		Live: func(ctx context.Context) (verify.Live, error) { return env.live(ctx, d) }, Capabilities: able, Open: env.target.Open, Now: time.Now, Only: only, Effort: effort, Baselines: env.baselines(),
 		Measured: func(d verify.Detail) { m.details = append(m.details, d) }, Progress: long.Tell}, func(r validate.Result) {
 		if ctx.Err() == nil {
 			found = append(found, r)

@@ -34,7 +34,7 @@ var suites = []struct {
 	long  []func(*facts.Subject, Input) []longCheck
 }{
 	{name: Connectivity, quick: []func(*facts.Subject) []check{connectivity}},
-	{name: Hosts, quick: []func(*facts.Subject) []check{hosts}},
+	{name: Hosts, quick: []func(*facts.Subject) []check{hosts}, long: []func(*facts.Subject, Input) []longCheck{hostFigures}},
 	{name: Web, quick: []func(*facts.Subject) []check{web}},
 	{name: Databases, quick: []func(*facts.Subject) []check{databases}, long: []func(*facts.Subject, Input) []longCheck{databaseLoad}},
 	{name: Storage, quick: []func(*facts.Subject) []check{storage}, long: []func(*facts.Subject, Input) []longCheck{bucketLoad}},

@@ -37,6 +37,8 @@ type Input struct {
 	// Only names the suites to run, each then in full whatever Effort says; empty: all, with Effort.
 	Only   []string
 	Effort Effort
+	// Open lets one host reach a port of another for a measurement, as stacks.Opener; nil: what needs that is unproven.
+	Open func(ctx context.Context, from, to stacks.Host, port int, most time.Duration) (done func() error, err error)
 	// Measured is told each measurement in full, one at a time; may be nil.
 	Measured func(Detail)
 	// Baselines is the folder of saved baselines, which may not be there; empty: there are none.
@@ -67,7 +69,8 @@ func (in Input) subject(ctx context.Context) *facts.Subject {
 
 // Run verifies a deployment. Quick checks run first, all at once; then long ones, one at a time, because two measurements at once would
 // measure each other. It changes nothing but for what it puts and removes again itself: a temporary table per database session, one
-// object per bucket and user, and the tables and objects that load is driven on. Results come in a stable order, whatever order they
+// object per bucket and user, the tables and objects that load is driven on, and with the figures of hosts a file per disk and one port
+// between two hosts. Results come in a stable order, whatever order they
 // were found in; sink, which may be nil, is told of each as it is found, one at a time. When ctx ends, what runs is stopped and cleans
 // up, and what was not begun is unproven. An error means that nothing could be verified: a fault of the input.
 func Run(ctx context.Context, in Input, sink func(validate.Result)) ([]validate.Result, error) {

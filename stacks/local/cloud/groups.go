@@ -261,6 +261,9 @@ func attribute(kernel []network.Rule, wishes []wish, groups map[string][]netip.A
 		}
 	}
 	for _, r := range kernel {
+		if r.Comment == network.Measurement { // ours, and gone in a moment: neither a group's nor drift
+			continue
+		}
 		for group, rule := range unexplained(r, explained, owner) {
 			out[group] = append(out[group], rule...)
 		}

@@ -71,6 +71,14 @@ func readRules() ([]Rule, error) {
 		if chain.Hooknum == nil || *chain.Hooknum != *nftables.ChainHookForward || chain.Policy == nil || *chain.Policy != nftables.ChainPolicyDrop {
 			strange("chain %s%s", where, hook(chain))
 		}
+		if i := slices.IndexFunc(rules, isOpening); i >= 0 {
+			open, err := openings(conn)
+			if err != nil {
+				return nil, err
+			}
+			passes = append(passes, open...)
+			rules = slices.Delete(rules, i, i+1)
+		}
 		p, odd, missing := sortOut(rules)
 		passes = append(passes, p...)
 		for _, rule := range odd {
@@ -98,7 +106,7 @@ func sortOut(rules []*nftables.Rule) (passes []pass, odd []*nftables.Rule, missi
 	seen := map[string]bool{}
 	for i, rule := range rules {
 		note, _ := userdata.GetString(rule.UserData, userdata.TypeComment)
-		note = strings.TrimRight(note, "\x00")
+		note = trim(note)
 		if want, ok := fixed[note]; ok && signature(want) == signature(rule.Exprs) && !seen[note] {
 			seen[note] = place[note] == i
 			continue
@@ -117,6 +125,9 @@ func sortOut(rules []*nftables.Rule) (passes []pass, odd []*nftables.Rule, missi
 	}
 	return passes, odd, missing
 }
+
+// trim takes off what ends a text in the kernel.
+func trim(note string) string { return strings.TrimRight(note, "\x00") }
 
 // decode reads "from prefix to address tcp port accept" out of a rule's expressions. It knows the forms that Apply
 // writes and those that nft writes for the same; anything more or less is not ok.
