@@ -155,23 +155,23 @@ func TestAStoreThatAnswersNothingIsUnproven(t *testing.T) {
 	}
 }
 
-// A store that keeps metadata in files of their own changes an object's content and its entity tag one after the other, and concurrent
-// writes and deletes of one key get in each other's way. This is no planted fault: it is what the real store does there.
-func TestMetadataInSideFilesAreNotLinearizable(t *testing.T) {
+// A store that keeps metadata in files of their own changes an object's content and its entity tag one after the other; it lets nobody see
+// that. The store's own tests show what it is without.
+func TestMetadataInSideFiles(t *testing.T) {
 	d := newDisk(t) // ext4 without large attributes
 	beside := gateway{at: d.at}
 	defer beside.stop()
 	if err := beside.start(); err != nil {
 		t.Fatal(err)
 	}
-	for seed := range uint64(60) {
-		c := quick(seed)
-		c.Keys, c.Operations = 1, 80 // all on one key: the race is met within a few seeds
-		if r := runObjects(t, c, beside.store()); r.Verdict == Breached {
-			t.Logf("found with seed %d", seed)
-			show(t, r)
-			return
+	for seed := range *seeds {
+		for _, bucket := range []string{bucketName, versionedName} {
+			s, c := beside.store(), quick(seed)
+			s.Bucket, c.Keys = bucket, 1 // all on one key
+			if r := runObjects(t, c, s); r.Verdict != Met {
+				t.Errorf("seed %d, bucket %s: %s", seed, bucket, r.Verdict)
+				show(t, r)
+			}
 		}
 	}
-	t.Error("not found within 60 seeds")
 }

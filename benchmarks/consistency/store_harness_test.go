@@ -70,9 +70,8 @@ func (g *gateway) start() error {
 		return err
 	}
 	defer l.Close()
-	// The store keeps an object's metadata with its data, and so changes both at once, only where attributes may be large: on the
-	// local cloud's disks and on tmpfs. Elsewhere metadata are in files of their own, and this package finds that listings and deletes
-	// are then not linearizable.
+	// The store keeps an object's metadata with its data where attributes may be large, as on the local cloud's disks and on tmpfs, and
+	// elsewhere in files of their own.
 	if g.dir, err = os.MkdirTemp(cmp.Or(g.at, "/dev/shm"), "consistency"); err != nil {
 		return errNoTmpfs
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
@@ -60,11 +61,15 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	backend, err := open(c.DataDir)
+	objects, err := open(c.DataDir)
 	if err != nil {
 		return fmt.Errorf("open the object store: %w", err)
 	}
-	err = embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
+	return serve(ctx, c, objects)
+}
+
+func serve(ctx context.Context, c Config, objects backend.Backend) error {
+	err := embedgw.RunVersityGW(ctx, objects, &embedgw.Config{
 		RootUserAccess: c.AccessKey, RootUserSecret: c.SecretKey, Region: c.Region,
 		Ports:          []string{c.Listen},
 		MaxConnections: 4096, MaxRequests: 2048,
@@ -98,14 +103,15 @@ func BucketFolders(dir, bucket string) []string {
 // open makes the directories and the backend. Metadata goes into extended attributes where the file system has room for S3's limits in
 // them (xfs, tmpfs, ext4 made with ea_inode), and into files of its own elsewhere: plain ext4 gives all attributes of a file together
 // one block, which a bucket's policy and tags, or the 2 KiB of an object's own metadata, soon fill. A store keeps the way it began with.
-func open(dir string) (*posix.Posix, error) {
+func open(dir string) (*serial, error) {
 	for _, sub := range []string{dataDir, versionsDir, iamDir} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return nil, err
 		}
 	}
 	// Without a threshold every copy on the server is refused, and with it docker-registry's way of finishing an upload.
-	o := posix.PosixOpts{VersioningDir: filepath.Join(dir, versionsDir), CopyObjectThreshold: maxCopy}
+	// A file to lock for each put would keep other processes out: there are none.
+	o := posix.PosixOpts{VersioningDir: filepath.Join(dir, versionsDir), CopyObjectThreshold: maxCopy, ForceNoObjLockFile: true}
 	o.SetNewDirPerm(0o700)
 	o.SetNewFilePerm(0o600)
 	data, side := filepath.Join(dir, dataDir), filepath.Join(dir, metaDir)
@@ -114,7 +120,8 @@ func open(dir string) (*posix.Posix, error) {
 		return nil, err
 	}
 	if inAttributes {
-		return posix.New(data, meta.XattrMeta{}, o)
+		p, err := posix.New(data, meta.XattrMeta{}, o)
+		return &serial{Posix: p}, err
 	}
 	if err := os.MkdirAll(side, 0o700); err != nil {
 		return nil, err
@@ -124,7 +131,8 @@ func open(dir string) (*posix.Posix, error) {
 		return nil, err
 	}
 	o.SideCarDir = side
-	return posix.New(data, storer, o)
+	p, err := posix.New(data, storer, o)
+	return &serial{Posix: p, sideFile: storer}, err
 }
 
 // metaInAttributes tells how the store keeps metadata: as it began, and for a new one by trying whether a large attribute fits.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -17,7 +18,11 @@ import (
 // The service runs in a process of its own, as it does on a host: one process can run only one, and tests kill it.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("SURETY_TEST_STORE"); path != "" {
-		if err := RunFile(context.Background(), path); err != nil {
+		run := RunFile
+		if os.Getenv("SURETY_TEST_STORE_BARE") != "" {
+			run = runBare
+		}
+		if err := run(context.Background(), path); err != nil {
 			fmt.Fprintln(os.Stderr, "store:", err)
 			os.Exit(1)
 		}
@@ -26,8 +31,24 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// runBare serves what versitygw makes of its files by itself, for comparison.
+func runBare(ctx context.Context, path string) error {
+	c, err := Load(path)
+	if err != nil {
+		return err
+	}
+	objects, err := open(c.DataDir)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	return serve(ctx, c, objects.Posix)
+}
+
 // store is a service under test.
 type store struct {
+	bare bool // without our locks
 	t    testing.TB
 	file string
 	conf Config
@@ -65,6 +86,9 @@ func (s *store) start() *Admin {
 	s.write()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "SURETY_TEST_STORE="+s.file)
+	if s.bare {
+		cmd.Env = append(cmd.Env, "SURETY_TEST_STORE_BARE=1")
+	}
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
