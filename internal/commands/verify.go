@@ -25,6 +25,7 @@ func (a *app) verifyCommand() *cobra.Command {
 stands, and keeps what it found as evidence of that release, which surety ledger joins; --no-keep keeps nothing.
 Quick checks run first; then a load of 3 s on what the spec expects rates and latencies of. A suite that is named runs in full, and
 --full runs all suites so: load of 30 s and up to the knee, figures of hosts and disks, concurrent histories, restores, baselines.
+For the network between two hosts one port is opened from one to the other, and closed again, by the kernel itself after a minute.
 Exit 0 when nothing is breached, 3 when something is.`,
 		Example: `  surety verify
   surety verify --suite connectivity --suite database

@@ -102,6 +102,9 @@ func TestVerifyOverSSH(t *testing.T) {
 		t.Logf("%s: %s", what, got["host/web-1/memory"].Summary)
 	}
 	t.Run("a host that stands still", func(t *testing.T) {
+		if os.Getenv("SURETY_MEASURE") == "" {
+			t.Skip("needs SURETY_MEASURE=1: a probe is waited for for 8 s; stacks/remote tests a peer that stands still each time")
+		}
 		b.inside("web-1", "pkill -STOP -x sshd")
 		defer b.inside("web-1", "pkill -CONT -x sshd")
 		unknown("frozen", "web-1")
