@@ -28,7 +28,8 @@ const (
 	// run too short to make enough of them offers more: the 97.5 % bound of a 95th percentile needs 72 values, some are spare.
 	idleRate, enough = 10.0, 120
 	mostTries        = 4 // runs for one verdict, with those that the generator limited
-	mostLimited      = 3 // of them that it limited
+	mostLimited      = 3 // of them that it limited; of long ones 2
+	longLoad         = 10 * time.Second
 )
 
 // driving is one component under load: where it is driven from and with what, what is required, and how each leaf is judged.
@@ -138,7 +139,11 @@ func (d *driving) drive(ctx context.Context, measured func(Detail)) (verdicts []
 // take makes a run, and a second when the first breaks a leaf: one bad moment is no breach. Runs that the generator itself limited are
 // made again and judge nothing; limit is what limited the last of them.
 func (d *driving) take(ctx context.Context, session *measure.Session, measured func(Detail)) (runs []*loadRun, limit string, err error) {
-	for try, limited := 0, 0; try < mostTries && limited < mostLimited && (len(runs) == 0 || len(runs) == 1 && d.broken(runs[0])); try++ {
+	tolerated := mostLimited
+	if d.length > longLoad {
+		tolerated--
+	}
+	for try, limited := 0, 0; try < mostTries && limited < tolerated && (len(runs) == 0 || len(runs) == 1 && d.broken(runs[0])); try++ {
 		r, err := d.once(ctx, session, try)
 		if err != nil {
 			return runs, limit, err

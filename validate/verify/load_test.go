@@ -174,6 +174,32 @@ func TestLoadThatIsNotBorne(t *testing.T) {
 	}
 }
 
+// In full, the knee of a server with a known limit is found, beside the verdicts, with what each host's resources were at.
+func TestKneeOfAServerGroup(t *testing.T) {
+	if os.Getenv("SURETY_MEASURE") == "" {
+		t.Skip("needs a quiet machine for minutes: make measure")
+	}
+	const limit = 200
+	w := loaded(t, &queued{each: time.Second / limit}, "{rps: 60, p95: 150ms, errors: 1%}")
+	w.named("web-0").measures = inProcess(nil) // to be watched
+	w.in.Only, w.in.Effort.Load = []string{Load}, 8*time.Second
+	found, details := w.judged("load/web/")
+	w.expect(found, "rps", validate.Pass, "required ≥ 60 req/s")
+	i := slices.IndexFunc(details, func(d Detail) bool { return d.Knee != nil })
+	if i < 0 {
+		t.Fatalf("no knee in %d details", len(details))
+	}
+	k := details[i].Knee
+	t.Logf("knee %.4g, not %.4g: %s; %s; %d trials; %s", k.Knee.Rate, k.Knee.Above, k.Knee.Breach, k.Knee.Open, len(k.Knee.Trials), k.Saturated.Evidence)
+	if k.Knee.Rate < .9*limit || k.Knee.Rate > 1.1*limit || k.Required.P95 != 150*time.Millisecond || k.Unit != "req/s" {
+		t.Errorf("%+v", k)
+	}
+	e := found["p95"].Evidence
+	if j := slices.IndexFunc(e, func(e validate.Evidence) bool { return e.What == "knee" }); j < 0 || !strings.Contains(e[j].Got, "req/s, not ") {
+		t.Errorf("evidence %+v", e)
+	}
+}
+
 // A run that the generator itself limited says nothing of the target: here it is stopped and let go again and again.
 func TestLoadThatTheGeneratorLimits(t *testing.T) {
 	w := loaded(t, &queued{}, "{rps: 100, p95: 10ms}")
