@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/versity/versitygw/backend"
+	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
 
 	"surety/benchmarks/consistency/history"
@@ -106,7 +108,17 @@ func (p *player) value(tag *string) string {
 	return "entity tag " + t
 }
 
-func (p *player) put(ctx context.Context, key, value string) error {
+// put tries again when asked to, as clients do.
+func (p *player) put(ctx context.Context, key, value string) (err error) {
+	for range 5 {
+		if err = p.putOnce(ctx, key, value); !errors.Is(err, s3err.GetAPIError(s3err.ErrSlowDown)) {
+			return err
+		}
+	}
+	return err
+}
+
+func (p *player) putOnce(ctx context.Context, key, value string) error {
 	raw := p.body(value)
 	size := int64(len(raw))
 	r, err := p.PutObject(ctx, s3response.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(raw), ContentLength: &size, ContentType: &value})

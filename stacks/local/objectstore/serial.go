@@ -15,7 +15,9 @@ import (
 	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
+	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
+	"golang.org/x/sys/unix"
 )
 
 // serial is the backend with the operations on one key in one order: what changes a key excludes all else on it, what reads it shares.
@@ -77,7 +79,19 @@ func (b *serial) PutObject(ctx context.Context, in s3response.PutObjectInput) (s
 		release = b.write(in.Bucket, in.Key)
 		return nil
 	})
-	return out, b.undelete(in.Bucket, in.Key, err)
+	return out, b.undelete(in.Bucket, in.Key, again(err, in.Bucket, in.Key))
+}
+
+// again turns versitygw's refusal of a put whose folder could not be made, which it takes for an object's name, into what has clients try
+// again when the folder was only being removed after its last object's delete.
+func again(err error, bucket, key *string) error {
+	if !errors.Is(err, s3err.GetAPIError(s3err.ErrExistingObjectIsDirectory)) {
+		return err
+	}
+	if there, stat := os.Stat(path.Join(deref(bucket), deref(key))); stat == nil && there.IsDir() || errors.Is(stat, unix.ENOTDIR) {
+		return err
+	}
+	return s3err.GetAPIError(s3err.ErrSlowDown)
 }
 
 // deleteMarker is the name of versitygw's attribute of an object whose newest version is a delete.
@@ -135,7 +149,7 @@ func (b *serial) CopyObject(ctx context.Context, in s3response.CopyObjectInput) 
 	claims := append(source(in.CopySource), claim{nameOf(deref(in.Bucket), deref(in.Key)), true})
 	defer b.locks.hold(claims...)()
 	out, err := b.Posix.CopyObject(ctx, in)
-	return out, b.undelete(in.Bucket, in.Key, err)
+	return out, b.undelete(in.Bucket, in.Key, again(err, in.Bucket, in.Key))
 }
 
 func (b *serial) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput) (s3response.CopyPartResult, error) {

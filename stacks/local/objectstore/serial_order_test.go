@@ -140,3 +140,41 @@ func TestAFolderOutlivesWhatIsInIt(t *testing.T) {
 		})
 	}
 }
+
+// A put is not refused because the last object beside it is being deleted, and with it their folder: it ends well, or is asked to come again.
+func TestAPutBesideTheLastDelete(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	for _, w := range []way{{}, {files: true}} {
+		t.Run(w.String(), func(t *testing.T) {
+			ctx, p := context.Background(), alone(t, w, ours)
+			refused := 0
+			for range 1500 {
+				if err := p.put(ctx, "d/e/last", "v"); err != nil {
+					t.Fatal(err)
+				}
+				var put error
+				var both sync.WaitGroup
+				both.Go(func() {
+					if err := p.remove(ctx, "d/e/last", false); err != nil {
+						t.Error(err)
+					}
+				})
+				both.Go(func() { put = p.put(ctx, "d/e/new", "v") })
+				both.Wait()
+				if put != nil {
+					if refused++; refused == 1 {
+						t.Error(put)
+					}
+				} else if saw, err := p.get(ctx, "d/e/new"); saw != "v" || err != nil {
+					t.Fatalf("read %q, %v", saw, err)
+				}
+				if err := p.remove(ctx, "d/e/new", false); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if refused > 0 {
+				t.Errorf("%d of 1500 puts were refused", refused)
+			}
+		})
+	}
+}

@@ -126,11 +126,12 @@ func open(dir string) (*serial, error) {
 	if err := os.MkdirAll(side, 0o700); err != nil {
 		return nil, err
 	}
-	storer, err := meta.NewSideCar(side)
+	files, err := meta.NewSideCar(side)
 	if err != nil {
 		return nil, err
 	}
 	o.SideCarDir = side
+	storer := sideFiles{files, side}
 	p, err := posix.New(data, storer, o)
 	return &serial{Posix: p, sideFile: storer}, err
 }
