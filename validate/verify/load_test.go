@@ -227,6 +227,24 @@ func TestLoadThatTheGeneratorLimits(t *testing.T) {
 	}
 }
 
+// A group that only others call is driven from one of them, a public one from outside.
+func TestWhereLoadComesFrom(t *testing.T) {
+	w := newWorld(t, "testdata/shop.yaml", "uses: [databases.main, buckets.media]", "uses: [databases.main, buckets.media, servers.worker]",
+		"uses: [buckets.logs]", "uses: [buckets.logs]\n    expects: {rps: 5, p95: 1s}")
+	s := w.in.subject(t.Context())
+	for group, want := range map[string]string{"servers.worker": "web-0", "servers.web": "outside"} {
+		c, _ := s.Component(group)
+		entry, from, url := entryOf(s, c)
+		if to := s.HostsOf(entry.ID); from == nil || from.Name != want || len(to) == 0 || !strings.HasPrefix(url, "http://"+to[0].Address+":") {
+			t.Errorf("%s is driven from %v through %s", group, from, url)
+		}
+	}
+	w.in.Effort.Load = time.Second
+	if checks := serverLoad(s, w.in); len(checks) != 1 || checks[0].id != "load/worker" || len(checks[0].parts) != 2 {
+		t.Errorf("%+v", checks)
+	}
+}
+
 // A host that cannot drive, and a stop in the midst: unproven, soon.
 func TestLoadThatCannotBeDriven(t *testing.T) {
 	w := loaded(t, &queued{}, "{rps: 100, p95: 300ms}")
