@@ -3,6 +3,7 @@ package objectstore
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -159,11 +160,16 @@ func TestCampaignOverHTTP(t *testing.T) {
 	}
 }
 
-// overHTTP gives what consistency.Objects is to run on a store in a process of its own, all on one key.
-func overHTTP(t testing.TB, w way, bare bool) consistency.Config {
+// overHTTP gives what consistency.Objects is to run on a store in a process of its own, all on one key, on a disk as the local cloud's
+// hosts have them, or as is usual.
+func overHTTP(t *testing.T, w way, bare bool) consistency.Config {
 	t.Helper()
 	s := newStore(t)
-	s.bare, s.conf.DataDir = bare, place(t, w)
+	disk := "ext4 -O ^has_journal,ea_inode"
+	if w.files {
+		disk = "ext4"
+	}
+	s.bare, s.conf.DataDir = bare, filepath.Join(mount(t, disk), "store")
 	t.Cleanup(func() { s.kill(syscall.SIGTERM) })
 	a := s.start()
 	if err := a.EnsureBucket(context.Background(), bucket, w.versions, nil); err != nil {
