@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,23 +44,32 @@ func findKnee(ctx context.Context, d *driving, session *measure.Session, measure
 		return nil, err
 	}
 	if err != nil {
-		found.Open = err.Error()
+		found.Open = why(err)
 	}
-	full, calm := usages[found.Above], knee.Usage{}
+	if errors.Is(err, context.DeadlineExceeded) {
+		found.Open, err = fmt.Sprintf("the search was ended after %s", kneeTimeout), nil
+	}
+	above := found.Above // or, when every rate tried held or the generator was the limit, the highest of them
+	for rate := range usages {
+		if found.Above == 0 {
+			above = max(above, rate)
+		}
+	}
+	full, calm := usages[above], knee.Usage{}
 	for rate, usage := range usages {
-		if rate < found.Above && (calm.Rate == 0 || rate < calm.Rate) {
+		if rate < above && (calm.Rate == 0 || rate < calm.Rate) {
 			calm = usage
 		}
 	}
 	k := &KneeDetail{Unit: d.unit, Required: d.required, Knee: found, Saturated: knee.Saturated(full, calm)}
 	measured(Detail{Subject: d.subject, From: d.from.Name, How: fmt.Sprintf("%s, %d trials from %s", d.what, len(found.Trials), d.from.Name), Knee: k})
 	evidence := []validate.Evidence{saw("knee", "", kneeText(k), d.from.Name)}
-	if found.Above > 0 {
+	if above > 0 {
 		text := saturation(full)
 		if text == "" {
 			text = k.Saturated.Evidence
 		}
-		evidence = append(evidence, saw("saturated at "+short(found.Above)+" "+d.unit, "", text, "the hosts"))
+		evidence = append(evidence, saw("saturated at "+short(above)+" "+d.unit, "", text, "the hosts"))
 	}
 	return evidence, err
 }
