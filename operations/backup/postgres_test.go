@@ -106,7 +106,7 @@ func TestAlteredTablesAreNoticed(t *testing.T) {
 			t.Errorf("%s: %+v", change, all)
 		}
 	}
-	s.sql(t, "DROP TABLE shape")
+	s.sql(t, "DROP TABLE IF EXISTS shape")
 }
 
 // The log is archived as it is written. A restore goes to any moment since the copy; a segment that is missing or damaged is found.
