@@ -1,10 +1,11 @@
 // Command testreport folds the stream of "go test -json" into a short report: a line per package, the output of what
-// failed, the tests that skipped themselves with their reasons, and the counts. It ends with 1 when anything failed
+// failed, the tests that skipped themselves with their reasons, the slowest, and the counts. It ends with 1 when anything failed
 // or nothing was tested, so that a broken stream is never taken for a success.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +21,9 @@ type event struct {
 	Elapsed                                   float64
 }
 
+// long is from how many seconds on a test is listed among the slowest: all of them together must stay within a few minutes.
+const long = 10
+
 func main() {
 	if !report(os.Stdin, os.Stdout) {
 		os.Exit(1)
@@ -32,6 +36,7 @@ func report(in io.Reader, out io.Writer) bool {
 	skipped := map[string][]string{} // reason → tests
 	var passed, failed, skips int
 	open := map[string]bool{} // packages begun and not ended
+	var slow []event          // tests that took long, subtests left out
 	ok := true
 
 	lines := bufio.NewScanner(in)
@@ -75,6 +80,9 @@ func report(in io.Reader, out io.Writer) bool {
 				why := reason(output[name])
 				skipped[why] = append(skipped[why], name)
 			}
+			if e.Elapsed >= long && !strings.Contains(e.Test, "/") {
+				slow = append(slow, e)
+			}
 			delete(output, name)
 		}
 	}
@@ -91,6 +99,13 @@ func report(in io.Reader, out io.Writer) bool {
 		for _, test := range skipped[why] {
 			fmt.Fprintln(out, "  ", test)
 		}
+	}
+	slices.SortFunc(slow, func(a, b event) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
+	for i, e := range slow {
+		if i == 0 {
+			fmt.Fprintln(out, "slowest tests:")
+		}
+		fmt.Fprintf(out, "   %5.0fs %s/%s\n", e.Elapsed, e.Package, e.Test)
 	}
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", passed, failed, skips)
 	return ok && failed == 0 && passed > 0
