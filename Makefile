@@ -44,8 +44,8 @@ bench: build examples/reader/bin/miniflux ## Time whole commands and write docs/
 clean: ## Remove what was built
 	rm -rf bin examples/reader/bin
 
-measure: ## Run the measuring libraries' own long tests, on a machine with nothing else to do
-	$(SUDO) env SURETY_MEASURE=1 go test -p 1 -timeout 60m -v ./benchmarks/...
+measure: examples/reader/bin/miniflux ## Run the long measurements and campaigns, on a machine with nothing else to do
+	$(SUDO) env SURETY_MEASURE=1 go test -p 1 -timeout 120m -v ./benchmarks/... ./operations/backup ./stacks/local/objectstore ./validate/verify ./internal/endtoend
 
 crash: examples/reader/bin/miniflux ## Kill the command and the daemon at 30 seeded points each: the long campaign
 	$(SUDO) go test ./internal/endtoend -run 'TestKilled' -points 30 -timeout 60m -v
