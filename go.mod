@@ -28,6 +28,8 @@ require (
 	gopkg.in/yaml.v3 v3.0.1
 )
 
+require github.com/shopspring/decimal v1.4.0 // indirect
+
 require (
 	a.surety/quiet v0.0.0
 	cel.dev/expr v0.25.2 // indirect
