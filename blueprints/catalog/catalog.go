@@ -48,7 +48,18 @@ type Provider struct {
 	Images   []Image   `json:"images"`
 	Engines  []Engine  `json:"engines"`
 	Lacks    []Lack    `json:"lacks"` // features that a region is known not to have
+	LeftOut  []LeftOut `json:"-"`     // what a source has and this catalogue does not, with the reason
 
+	machines, databases shelf
+	rates               map[string][]Rate // by region
+}
+
+// LeftOut is a price of a source that was not taken over.
+type LeftOut struct {
+	Type   string `json:"type"`
+	Region string `json:"region"` // or several, with spaces between
+	Reason string `json:"reason"`
+	Origin Origin `json:"origin"`
 }
 
 // Region is a place where a provider sells.
@@ -56,7 +67,7 @@ type Region struct {
 	ID       string `json:"id"`
 	Country  string `json:"country"` // ISO 3166 alpha-2
 	Location string `json:"location"`
-	Zones    int    `json:"zones"` // 0 is unknown
+	Zones    int    `json:"zones"` // availability zones; 0 is unknown, 1 says that there are no separate ones
 	Origin   Origin `json:"origin"`
 }
 
@@ -69,9 +80,14 @@ type Instance struct {
 	Disk      int64   `json:"disk"`                // bytes of local disk that comes with it; 0: none
 	Arch      string  `json:"arch"`                // amd64, arm64
 	Burstable bool    `json:"burstable,omitempty"` // a share of the CPU, with credits
+	Previous  bool    `json:"previous,omitempty"`  // the provider calls it a previous generation
 	Hourly    *Price  `json:"hourly"`
-	// Committed are prices per hour for a commitment, by its terms as "1y no upfront".
-	Committed map[string]Price `json:"committed,omitempty"`
+}
+
+// Commitment is a price per hour for who commits to pay for a term; see Provider.Commitments.
+type Commitment struct {
+	Term  string `json:"term"` // "1y no upfront", "3y all upfront"; what is paid upfront is spread over the term's hours
+	Price Price  `json:"price"`
 }
 
 // DatabaseClass is a managed database's machine type in a region, for an engine and a deployment.
@@ -81,7 +97,7 @@ type DatabaseClass struct {
 	Engine  string  `json:"engine"`  // postgres, mariadb, mysql, redis
 	Standby bool    `json:"standby"` // the price includes a standby in another zone
 	CPU     float64 `json:"cpu"`
-	Memory  int64   `json:"memory"`
+	Memory  int64   `json:"memory"` // bytes
 	Hourly  *Price  `json:"hourly"`
 }
 
@@ -91,29 +107,37 @@ type What string
 // What is sold by quantity, beside machines. The unit is part of the meaning.
 const (
 	BlockStorage      What = "block storage"    // per GiB and month
+	BlockDisk         What = "block disk"       // per disk of the rate's Size and month, where disks are sold in sizes
 	BlockIOPS         What = "block IOPS"       // per provisioned IOPS and month
+	BlockThroughput   What = "block throughput" // per provisioned MiB/s and month
 	DatabaseStorage   What = "database storage" // per GiB and month, single
 	DatabaseStorageHA What = "database storage with standby"
-	DatabaseBackup    What = "database backup"       // per GiB and month
-	ObjectStorage     What = "object storage"        // per GiB and month, by Class
-	ObjectPut         What = "object writes"         // per 1,000 requests, by Class
-	ObjectGet         What = "object reads"          // per 1,000 requests, by Class
-	ObjectRetrieval   What = "object retrieval"      // per GiB, by Class
-	Egress            What = "egress to internet"    // per GiB, in tiers by month
-	InterZone         What = "traffic between zones" // per GiB
-	BalancerHour      What = "balancer"              // per hour
-	BalancerTraffic   What = "balancer traffic"      // per GiB, or per capacity unit as Unit says
-	PublicAddress     What = "public address"        // per hour
-	Snapshot          What = "snapshot storage"      // per GiB and month
-	Licence           What = "OS licence"            // per vCPU and hour
+	DatabaseBackup    What = "database backup"         // per GiB and month
+	ObjectStorage     What = "object storage"          // per GiB and month, by Class
+	ObjectPut         What = "object writes"           // per 1,000 requests, by Class
+	ObjectGet         What = "object reads"            // per 1,000 requests, by Class
+	ObjectRetrieval   What = "object retrieval"        // per GiB, by Class
+	Egress            What = "egress to internet"      // per GiB, in tiers by month
+	InterZone         What = "traffic between zones"   // per GiB
+	InterRegion       What = "traffic between regions" // per GiB
+	BalancerHour      What = "balancer"                // per hour
+	BalancerTraffic   What = "balancer traffic"        // per GiB, or per capacity unit as Unit says
+	PublicAddress     What = "public address"          // per hour
+	Snapshot          What = "snapshot storage"        // per GiB and month
+	Licence           What = "OS licence"              // per vCPU and hour
 )
+
+// Whats are all that are sold by quantity.
+var Whats = []What{BlockStorage, BlockDisk, BlockIOPS, BlockThroughput, DatabaseStorage, DatabaseStorageHA, DatabaseBackup, ObjectStorage,
+	ObjectPut, ObjectGet, ObjectRetrieval, Egress, InterZone, InterRegion, BalancerHour, BalancerTraffic, PublicAddress, Snapshot, Licence}
 
 // Rate is a price by quantity in a region, perhaps in tiers.
 type Rate struct {
 	What  What   `json:"what"`
 	Class string `json:"class,omitempty"` // storage class, volume type or engine, in the provider's word
 	SKU   string `json:"sku"`             // as the source names it
-	Unit  string `json:"unit"`            // as the source states it
+	Unit  string `json:"unit"`            // What's unit in short, as "GiB-month"; figures are converted to it
+	Size  int64  `json:"size,omitempty"`  // bytes of a BlockDisk
 	Tiers []Tier `json:"tiers"`           // by rising From
 }
 

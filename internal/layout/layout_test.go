@@ -20,6 +20,7 @@ var rooms = map[string][]string{
 	"":                                    {"internal/commands"},
 	"blueprints":                          {},
 	"blueprints/library":                  {"blueprints"},
+	"blueprints/catalog":                  {"blueprints"},
 	"blueprints/architecture":             {"blueprints", "blueprints/architecture/reliability"},
 	"blueprints/architecture/reliability": {},
 	"stacks":                              {"blueprints", "blueprints/architecture"},
