@@ -81,7 +81,9 @@ type Instance struct {
 	Arch      string  `json:"arch"`                // amd64, arm64
 	Burstable bool    `json:"burstable,omitempty"` // a share of the CPU, with credits
 	Previous  bool    `json:"previous,omitempty"`  // the provider calls it a previous generation
-	Hourly    *Price  `json:"hourly"`
+	// Accelerated says that it has GPUs or other accelerators, so that its price is not one of vCPUs and memory.
+	Accelerated bool   `json:"accelerated,omitempty"`
+	Hourly      *Price `json:"hourly"`
 }
 
 // Commitment is a price per hour for who commits to pay for a term; see Provider.Commitments.
@@ -98,7 +100,9 @@ type DatabaseClass struct {
 	Standby bool    `json:"standby"` // the price includes a standby in another zone
 	CPU     float64 `json:"cpu"`
 	Memory  int64   `json:"memory"` // bytes
-	Hourly  *Price  `json:"hourly"`
+	// Burstable says that it has a share of its vCPUs, with credits or without.
+	Burstable bool   `json:"burstable,omitempty"`
+	Hourly    *Price `json:"hourly"`
 }
 
 // What is sold by quantity.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ type machine struct {
 	cpu                 float64
 	memory, disk        int64 // bytes
 	burstable, previous bool
+	accelerated         bool
 }
 
 // readMatrix reads what a file says of itself, and finds its lines. It parses no price.
@@ -130,6 +132,7 @@ func (m *matrix) readTypes() error {
 		for _, flag := range f[6:] {
 			t.burstable = t.burstable || flag == "burstable"
 			t.previous = t.previous || flag == "previous"
+			t.accelerated = t.accelerated || flag == "accelerated"
 		}
 		m.types = append(m.types, t)
 	}
@@ -209,6 +212,19 @@ type Series struct {
 	Prices map[string]decimal.Decimal
 }
 
+// Add puts one price in, with its type where that is new.
+func (f *PriceFile) Add(t Instance, region, series string, origin Origin, price decimal.Decimal) {
+	if !slices.ContainsFunc(f.Types, func(o Instance) bool { return o.Type == t.Type }) {
+		f.Types = append(f.Types, t)
+	}
+	at := slices.IndexFunc(f.Series, func(s Series) bool { return s.Region == region && s.Name == series && s.Origin == origin })
+	if at < 0 {
+		at = len(f.Series)
+		f.Series = append(f.Series, Series{Region: region, Name: series, Origin: origin, Prices: map[string]decimal.Decimal{}})
+	}
+	f.Series[at].Prices[t.Type] = price
+}
+
 // Write writes the file in the order given.
 func (f *PriceFile) Write(w io.Writer) error {
 	b := bufio.NewWriter(w)
@@ -229,6 +245,9 @@ func (f *PriceFile) Write(w io.Writer) error {
 		}
 		if t.Previous {
 			b.WriteString(" previous")
+		}
+		if t.Accelerated {
+			b.WriteString(" accelerated")
 		}
 		b.WriteByte('\n')
 	}

@@ -125,7 +125,7 @@ func (s *shelf) instances(region string) []Instance {
 		for _, r := range rows {
 			if t := r.machine; t != nil {
 				all = append(all, Instance{Type: t.name, Family: t.family, CPU: t.cpu, Memory: t.memory, Disk: t.disk, Arch: t.arch,
-					Burstable: t.burstable, Previous: t.previous, Hourly: r.hourly})
+					Burstable: t.burstable, Previous: t.previous, Accelerated: t.accelerated, Hourly: r.hourly})
 			}
 		}
 	}
@@ -152,7 +152,7 @@ func (s *shelf) databases(region, engine string) []DatabaseClass {
 			for _, r := range rows {
 				if t := r.machine; t != nil {
 					all = append(all, DatabaseClass{Class: t.name, Service: m.service, Engine: engine, Standby: standby,
-						CPU: t.cpu, Memory: t.memory, Hourly: r.hourly})
+						CPU: t.cpu, Memory: t.memory, Burstable: t.burstable, Hourly: r.hourly})
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -44,6 +45,16 @@ func (b *book) series(names ...string) []catalog.Series {
 	return all
 }
 
+// leave says that something of a price list is not taken over.
 func (o *out) leave(provider, typ, region, reason string) {
-	o.leftOut = append(o.leftOut, leftOut{provider, typ, region, reason})
+	source := listed("AWS Price List")
+	if provider == "azure" {
+		source = listed("Azure price calculator")
+	}
+	o.leaveOf(provider, typ, region, reason, source.Source, pricesDay.Format(time.DateOnly))
+}
+
+// leaveOf says that of a row of a table.
+func (o *out) leaveOf(provider, typ, region, reason, source, date string) {
+	o.leftOut = append(o.leftOut, []string{provider, typ, region, reason, date, "secondary", source})
 }

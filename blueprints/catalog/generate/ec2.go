@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ type ec2Type struct {
 	Memory     float64  `json:"memory"` // GiB
 	Arch       []string `json:"arch"`
 	Generation string   `json:"generation"`
+	FPGA       float64  `json:"FPGA"`
 	GPU        float64  `json:"GPU"`
 	Pricing    map[string]struct {
 		Linux systemPrices `json:"linux"`
@@ -56,6 +58,9 @@ var awsTerms = []struct{ source, name string }{
 	{"yrTerm3Standard.noUpfront", "3y-no-upfront"}, {"yrTerm3Standard.allUpfront", "3y-all-upfront"},
 }
 
+// accelerators are families with chips for machine learning or video, which the list does not count as GPUs.
+var accelerators = regexp.MustCompile(`^(inf|trn|dl|vt)[0-9]`)
+
 // place is what a price list says of a region.
 type place struct {
 	location string
@@ -89,7 +94,8 @@ func (o *out) ec2(path string) (map[string]*place, error) {
 		}
 		family, _, _ := strings.Cut(t.Type, ".")
 		i := catalog.Instance{Type: t.Type, Family: family, CPU: t.CPU, Memory: int64(t.Memory * (1 << 30)), Arch: "amd64",
-			Burstable: len(family) > 1 && family[0] == 't' && family[1] >= '0' && family[1] <= '9', Previous: t.Generation == "previous"}
+			Burstable: len(family) > 1 && family[0] == 't' && family[1] >= '0' && family[1] <= '9', Previous: t.Generation == "previous",
+			Accelerated: t.GPU > 0 || t.FPGA > 0 || accelerators.MatchString(family)}
 		if t.Arch[0] == "arm64" {
 			i.Arch = "arm64"
 		}
@@ -103,13 +109,14 @@ func (o *out) ec2(path string) (map[string]*place, error) {
 				p = &place{location: location, zones: map[string]bool{}}
 				places[region] = p
 			}
+			p.location = max(p.location, location) // some are written in two ways: "EU (Milan)", "Europe (Milan)"
 			for _, zone := range t.Zones[region] {
 				p.zones[zone] = true
 			}
 		}
 		for region, systems := range t.Pricing {
-			if strings.HasPrefix(region, "us-gov-") {
-				continue // said once, with the regions
+			if strings.HasPrefix(region, "us-gov-") || strings.Contains(region, "-wl") {
+				continue // said once, below
 			}
 			linux := systems.Linux
 			book.put(region, "on-demand", t.Type, linux.OnDemand)
@@ -120,7 +127,9 @@ func (o *out) ec2(path string) (map[string]*place, error) {
 			}
 		}
 	}
+	o.leave("aws", "*", "Wavelength zones (in IDs: -wl)", "inside the network of a mobile carrier, and reached only from there")
 	o.leave("aws", "*", "us-gov-east-1 us-gov-west-1", "sold to the government of the United States and its contractors only")
 	f.Series = book.series("on-demand", awsTerms[0].name, awsTerms[1].name, awsTerms[2].name, awsTerms[3].name)
+	o.sift(f)
 	return places, o.prices("aws-ec2.prices", f)
 }

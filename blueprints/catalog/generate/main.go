@@ -33,11 +33,10 @@ func listed(of string) catalog.Origin {
 
 // out is where the data files go, and what was left out on the way.
 type out struct {
-	folder  string
-	leftOut []leftOut
+	folder     string
+	leftOut    [][]string
+	azureTypes []catalog.Instance
 }
-
-type leftOut struct{ provider, typ, region, reason string }
 
 func main() {
 	tables := flag.String("tables", "", "folder with the tables of published figures")
@@ -63,8 +62,26 @@ func run(tables, into string) error {
 	if err != nil {
 		return err
 	}
-	_ = regions
-	return o.google(filepath.Join(tables, "gcp_rates.csv"))
+	for _, step := range []func() error{
+		func() error { return o.rds(filepath.Join(lists, "rds-instances.json")) },
+		func() error { return o.azure(filepath.Join(lists, "azure-instances.json"), "azure-regions.csv") },
+		func() error { return o.google(filepath.Join(tables, "gcp_rates.csv")) },
+		func() error { return o.otherDatabases(filepath.Join(tables, "managed_db_other.csv")) },
+		func() error { return o.regions(regions, filepath.Join(tables, "regions.csv"), "azure-regions.csv") },
+		func() error {
+			return o.rates(filepath.Join(tables, "storage_network_prices.csv"), filepath.Join(tables, "managed_db_other.csv"))
+		},
+		func() error { return o.promises(filepath.Join(tables, "sla_terms.csv")) },
+		func() error { return o.plans(filepath.Join(tables, "support_plans.csv")) },
+		func() error { return o.images(filepath.Join(tables, "os_images.csv")) },
+		func() error { return o.engines(filepath.Join(tables, "db_engine_versions.csv")) },
+		o.saidLeftOut,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prices writes one file of machine prices.
