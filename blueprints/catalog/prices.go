@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,7 +141,7 @@ func (m *matrix) readTypes() error {
 }
 
 // figures parses one line of prices: each is called with the place of its type.
-func (m *matrix) figures(line string, each func(at int, price Price)) error {
+func (m *matrix) figures(line string, each func(at int, price Price, nano int64)) error {
 	id, line, _ := strings.Cut(line, " ")
 	_, line, _ = strings.Cut(line, " ")
 	origin, known := m.origins[id]
@@ -159,22 +160,23 @@ func (m *matrix) figures(line string, each func(at int, price Price)) error {
 			at += n
 			continue
 		}
-		amount, ok := readAmount(word)
+		amount, nano, ok := readAmount(word)
 		if !ok || at >= len(m.types) {
 			return fmt.Errorf("read catalogue %q: %q is not a price above zero of one of its %d types", m.name, word, len(m.types))
 		}
-		each(at, Price{Amount: amount, Currency: m.currency, Origin: origin})
+		each(at, Price{Amount: amount, Currency: m.currency, Origin: origin}, nano)
 		at++
 	}
 	return nil
 }
 
-// readAmount reads a plain decimal above zero. It is many times faster than decimal.NewFromString, which counts at 20,000 prices.
-func readAmount(s string) (decimal.Decimal, bool) {
+// readAmount reads a plain decimal above zero, of nine places at most, and gives it in billionths as well. It is many times faster than
+// decimal.NewFromString, which counts at 20,000 prices.
+func readAmount(s string) (amount decimal.Decimal, nano int64, ok bool) {
 	var digits int64
-	places, dot := int32(0), false
+	places, dot := 0, false
 	if len(s) == 0 || len(s) > 17 {
-		return decimal.Decimal{}, false
+		return amount, 0, false
 	}
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -186,11 +188,16 @@ func readAmount(s string) (decimal.Decimal, bool) {
 				places++
 			}
 		default:
-			return decimal.Decimal{}, false
+			return amount, 0, false
 		}
 	}
-	return decimal.New(digits, -places), digits > 0
+	if places > 9 || digits == 0 || digits > math.MaxInt64/powers[9-places] {
+		return amount, 0, false
+	}
+	return decimal.New(digits, -int32(places)), digits * powers[9-places], true
 }
+
+var powers = [...]int64{1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
 
 // writeAmount is readAmount's other way.
 func writeAmount(d decimal.Decimal) string { return strings.TrimPrefix(d.String(), "0") }

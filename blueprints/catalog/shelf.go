@@ -42,6 +42,23 @@ func (s *shelf) fault(err error) {
 type row struct {
 	machine *machine
 	hourly  *Price
+	nano    int64 // the price in billionths, which compare faster than decimals
+}
+
+// cheapest orders the rows of one file: what has a price before what has none.
+func cheapest(a, b row) int {
+	switch {
+	case a.machine == nil || b.machine == nil:
+		if a.machine == b.machine {
+			return 0
+		} else if a.machine == nil {
+			return 1
+		}
+		return -1
+	case a.nano != b.nano:
+		return cmp.Compare(a.nano, b.nano)
+	}
+	return cmp.Compare(a.machine.name, b.machine.name)
 }
 
 // splitLine gives the parts of what follows the region: the engine and deployment (none for a machine), the term, and the whole.
@@ -68,9 +85,9 @@ func (m *matrix) rows(region, engine string) ([]row, error) {
 			all = make([]row, len(m.types))
 		}
 		prices := make([]Price, len(m.types)) // one piece of memory for all: one each would be thousands
-		err := m.figures(line, func(at int, price Price) {
+		err := m.figures(line, func(at int, price Price, nano int64) {
 			prices[at] = price
-			all[at] = row{&m.types[at], &prices[at]}
+			all[at] = row{&m.types[at], &prices[at], nano}
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%w (%s)", err, region)
@@ -102,7 +119,7 @@ func (s *shelf) commitments(region, service, engine, typ string) []Commitment {
 			if of != engine || term == onDemand {
 				continue
 			}
-			s.fault(m.figures(line, func(at int, price Price) {
+			s.fault(m.figures(line, func(at int, price Price, _ int64) {
 				if at == place {
 					all = append(all, Commitment{Term: strings.ReplaceAll(term, "-", " "), Price: price})
 				}
@@ -122,6 +139,7 @@ func (s *shelf) instances(region string) []Instance {
 	for _, m := range s.in(region) {
 		rows, err := m.rows(region, "")
 		s.fault(err)
+		slices.SortFunc(rows, cheapest)
 		for _, r := range rows {
 			if t := r.machine; t != nil {
 				all = append(all, Instance{Type: t.name, Family: t.family, CPU: t.cpu, Memory: t.memory, Disk: t.disk, Arch: t.arch,
@@ -129,7 +147,9 @@ func (s *shelf) instances(region string) []Instance {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b Instance) int { return cmp.Or(byPrice(a.Hourly, b.Hourly), cmp.Compare(a.Type, b.Type)) })
+	if len(s.in(region)) > 1 { // each is in order by itself
+		slices.SortFunc(all, func(a, b Instance) int { return cmp.Or(byPrice(a.Hourly, b.Hourly), cmp.Compare(a.Type, b.Type)) })
+	}
 	if s.machines == nil {
 		s.machines = map[string][]Instance{}
 	}

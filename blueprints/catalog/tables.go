@@ -141,9 +141,9 @@ func readRate(c *Catalog, f *fields) {
 	}
 	from, ok := decimal.Decimal{}, true
 	if s := f.text("from"); s != "" && s != "0" {
-		from, ok = readAmount(s)
+		from, _, ok = readAmount(s)
 	}
-	amount, ok2 := readAmount(f.text("price"))
+	amount, _, ok2 := readAmount(f.text("price"))
 	if !ok || !ok2 {
 		f.fault(fmt.Errorf("from %q and price %q: not a quantity and a price above zero", f.text("from"), f.text("price")))
 		return
