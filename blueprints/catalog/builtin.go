@@ -5,7 +5,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -44,7 +43,7 @@ func loadEmbedded() (*Catalog, error) {
 	for id := range names {
 		c.provider(id)
 	}
-	if err := c.readFolder(data, ""); err != nil {
+	if err := c.readFolder(data, "", false); err != nil {
 		return nil, err
 	}
 	c.sort()
@@ -73,7 +72,8 @@ func (c *Catalog) provider(id string) *Provider {
 }
 
 // readFolder reads all files of prices and tables in a folder, in the order of their names. The place is printed before a file's name.
-func (c *Catalog) readFolder(folder fs.FS, place string) error {
+// What is fresh takes the place of what was read before, and is doubted.
+func (c *Catalog) readFolder(folder fs.FS, place string, fresh bool) error {
 	entries, err := fs.ReadDir(folder, ".")
 	if err != nil {
 		return fmt.Errorf("read catalogue %q: %w", place, err)
@@ -89,7 +89,7 @@ func (c *Catalog) readFolder(folder fs.FS, place string) error {
 			return fmt.Errorf("read catalogue %q: %w", name, err)
 		}
 		if table != nil {
-			if err := c.readTable(name, text, table); err != nil {
+			if err := c.readTable(name, text, fresh, table); err != nil {
 				return err
 			}
 			continue
@@ -98,6 +98,7 @@ func (c *Catalog) readFolder(folder fs.FS, place string) error {
 		if err != nil {
 			return err
 		}
+		m.fresh = fresh
 		p := c.provider(m.provider)
 		if m.sellsDatabases() {
 			p.databases.add(m)
@@ -174,6 +175,13 @@ func (p *Provider) Region(id string) *Region {
 	return nil
 }
 
+// Doubted gives the refreshed prices of a region that were left out because they are not to be believed. Ask after Instances.
+func (p *Provider) Doubted(region string) []Doubt {
+	p.machines.mu.Lock()
+	defer p.machines.mu.Unlock()
+	return p.machines.doubted[region]
+}
+
 // Err gives the first fault found in prices that were parsed so far, or nil.
 func (p *Provider) Err() error {
 	p.machines.mu.Lock()
@@ -181,21 +189,4 @@ func (p *Provider) Err() error {
 	p.databases.mu.Lock()
 	defer p.databases.mu.Unlock()
 	return cmp.Or(p.machines.err, p.databases.err)
-}
-
-// Open gives the embedded catalogue with what the folders hold over it: refreshed prices and tables, and price books. A file in place of a
-// folder is a price book.
-func Open(places ...string) (*Catalog, Findings, error) {
-	c, err := loadEmbedded()
-	if err != nil {
-		return nil, nil, err
-	}
-	var found Findings
-	for _, place := range places {
-		if err := c.readFolder(os.DirFS(place), place); err != nil {
-			return nil, nil, err
-		}
-	}
-	c.sort()
-	return c, found, nil
 }

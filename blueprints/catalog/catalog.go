@@ -135,6 +135,12 @@ const (
 var Whats = []What{BlockStorage, BlockDisk, BlockIOPS, BlockThroughput, DatabaseStorage, DatabaseStorageHA, DatabaseBackup, ObjectStorage,
 	ObjectPut, ObjectGet, ObjectRetrieval, Egress, InterZone, InterRegion, BalancerHour, BalancerTraffic, PublicAddress, Snapshot, Licence}
 
+// Units are what a quantity of each is counted in.
+var Units = map[What]string{BlockStorage: "GiB-month", BlockDisk: "disk-month", BlockIOPS: "IOPS-month", BlockThroughput: "MiB/s-month",
+	DatabaseStorage: "GiB-month", DatabaseStorageHA: "GiB-month", DatabaseBackup: "GiB-month", ObjectStorage: "GiB-month",
+	ObjectPut: "1,000 requests", ObjectGet: "1,000 requests", ObjectRetrieval: "GiB", Egress: "GiB", InterZone: "GiB", InterRegion: "GiB",
+	BalancerHour: "hour", BalancerTraffic: "GiB", PublicAddress: "hour", Snapshot: "GiB-month", Licence: "vCPU-hour"}
+
 // Rate is a price by quantity in a region, perhaps in tiers.
 type Rate struct {
 	What  What   `json:"what"`

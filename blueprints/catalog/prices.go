@@ -41,6 +41,7 @@ type matrix struct {
 	regions                     map[string][]string // lines after the region
 	order                       []string            // of regions
 	types                       []machine
+	fresh                       bool // not embedded: its prices are doubted before they are believed
 }
 
 // machine is what a type is, wherever it is sold.

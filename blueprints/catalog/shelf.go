@@ -15,7 +15,10 @@ type shelf struct {
 	files    []*matrix
 	machines map[string][]Instance
 	classes  map[string][]DatabaseClass
-	err      error // the first fault found while parsing
+	doubted  map[string][]Doubt // by region
+	err      error              // the first fault found while parsing
+
+	discounts []discount
 }
 
 func (s *shelf) add(m *matrix) { s.files = append(s.files, m) }
@@ -136,18 +139,23 @@ func (s *shelf) instances(region string) []Instance {
 		return all
 	}
 	var all []Instance
-	for _, m := range s.in(region) {
+	files := s.in(region)
+	for _, m := range files {
 		rows, err := m.rows(region, "")
 		s.fault(err)
 		slices.SortFunc(rows, cheapest)
+		before := len(all)
 		for _, r := range rows {
-			if t := r.machine; t != nil {
+			if t := r.machine; t != nil && !slices.ContainsFunc(all[:before], func(i Instance) bool { return i.Type == t.name }) {
 				all = append(all, Instance{Type: t.name, Family: t.family, CPU: t.cpu, Memory: t.memory, Disk: t.disk, Arch: t.arch,
-					Burstable: t.burstable, Previous: t.previous, Accelerated: t.accelerated, Hourly: r.hourly})
+					Burstable: t.burstable, Previous: t.previous, Accelerated: t.accelerated, Hourly: s.less("machines", region, t.name, r.hourly)})
 			}
 		}
+		if m.fresh {
+			all = append(all[:before:before], s.believed(region, all[before:])...)
+		}
 	}
-	if len(s.in(region)) > 1 { // each is in order by itself
+	if len(files) > 1 || len(s.discounts) > 0 { // each file is in order by itself
 		slices.SortFunc(all, func(a, b Instance) int { return cmp.Or(byPrice(a.Hourly, b.Hourly), cmp.Compare(a.Type, b.Type)) })
 	}
 	if s.machines == nil {
@@ -155,6 +163,32 @@ func (s *shelf) instances(region string) []Instance {
 	}
 	s.machines[region] = all
 	return all
+}
+
+// believed leaves out the prices that are not, and keeps the reasons.
+func (s *shelf) believed(region string, machines []Instance) []Instance {
+	doubts := Doubts(machines)
+	if len(doubts) == 0 {
+		return machines
+	}
+	if s.doubted == nil {
+		s.doubted = map[string][]Doubt{}
+	}
+	s.doubted[region] = append(s.doubted[region], doubts...)
+	return slices.DeleteFunc(slices.Clone(machines), func(i Instance) bool {
+		return slices.ContainsFunc(doubts, func(d Doubt) bool { return d.Type == i.Type })
+	})
+}
+
+// less takes the discounts off that hold for a price.
+func (s *shelf) less(on, region, typ string, price *Price) *Price {
+	for _, d := range s.discounts {
+		if price != nil && d.fits(on, region, typ) {
+			lower := d.of(*price)
+			price = &lower
+		}
+	}
+	return price
 }
 
 func (s *shelf) databases(region, engine string) []DatabaseClass {
@@ -172,7 +206,7 @@ func (s *shelf) databases(region, engine string) []DatabaseClass {
 			for _, r := range rows {
 				if t := r.machine; t != nil {
 					all = append(all, DatabaseClass{Class: t.name, Service: m.service, Engine: engine, Standby: standby,
-						CPU: t.cpu, Memory: t.memory, Burstable: t.burstable, Hourly: r.hourly})
+						CPU: t.cpu, Memory: t.memory, Burstable: t.burstable, Hourly: s.less("databases", region, t.name, r.hourly)})
 				}
 			}
 		}

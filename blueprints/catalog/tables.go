@@ -15,9 +15,11 @@ import (
 
 // fields is one row of a table, by the name of its column. The first fault is kept, so that a row is read without asking each time.
 type fields struct {
-	columns map[string]int
-	values  []string
-	err     error
+	columns  map[string]int
+	values   []string
+	err      error
+	fresh    bool               // takes the place of what was read before
+	replaced map[[3]string]bool // provider, region and what of which the older rates are gone
 }
 
 func (f *fields) text(column string) string {
@@ -61,7 +63,7 @@ func (f *fields) date(column string) time.Time {
 	return t
 }
 
-// minutes gives a duration as Go writes it, or 0 where the field is empty.
+// duration gives one as Go writes it, or 0 where the field is empty.
 func (f *fields) duration(column string) time.Duration {
 	s := f.text(column)
 	if s == "" {
@@ -94,14 +96,14 @@ var tables = map[string]func(c *Catalog, f *fields){
 	"left-out.csv": readLeftOut,
 }
 
-func (c *Catalog) readTable(name string, text []byte, into func(*Catalog, *fields)) error {
+func (c *Catalog) readTable(name string, text []byte, fresh bool, into func(*Catalog, *fields)) error {
 	r := csv.NewReader(bytes.NewReader(text))
 	r.ReuseRecord = true
 	head, err := r.Read()
 	if err != nil {
 		return fmt.Errorf("read catalogue %q: %w", name, err)
 	}
-	f := &fields{columns: map[string]int{}}
+	f := &fields{columns: map[string]int{}, fresh: fresh, replaced: map[[3]string]bool{}}
 	for at, column := range head {
 		f.columns[column] = at
 	}
@@ -149,6 +151,10 @@ func readRate(c *Catalog, f *fields) {
 		return
 	}
 	tier := Tier{From: from, Price: Price{Amount: amount, Currency: f.text("currency"), Origin: f.origin()}}
+	if key := [3]string{p.ID, region, string(rate.What)}; f.fresh && !f.replaced[key] {
+		f.replaced[key] = true
+		p.dropRates(region, rate.What) // half an old and half a new price list would be neither
+	}
 	rates := p.rates[region]
 	if n := len(rates) - 1; n >= 0 && rates[n].same(rate) {
 		if last := rates[n].Tiers[len(rates[n].Tiers)-1].From; !from.GreaterThan(last) {

@@ -17,13 +17,6 @@ type sold struct {
 	gib   string // size of a disk
 }
 
-var units = map[catalog.What]string{
-	catalog.BlockStorage: "GiB-month", catalog.BlockDisk: "disk-month", catalog.BlockIOPS: "IOPS-month", catalog.BlockThroughput: "MiB/s-month",
-	catalog.DatabaseStorage: "GiB-month", catalog.DatabaseStorageHA: "GiB-month", catalog.ObjectStorage: "GiB-month",
-	catalog.ObjectPut: "1,000 requests", catalog.ObjectGet: "1,000 requests", catalog.ObjectRetrieval: "GiB", catalog.Egress: "GiB",
-	catalog.InterZone: "GiB", catalog.InterRegion: "GiB", catalog.PublicAddress: "hour", catalog.Snapshot: "GiB-month",
-}
-
 var s3Classes = map[string]string{"Standard": "standard", "Intelligent tiering": "intelligent-tiering", "Standard - infrequent access": "standard-ia",
 	"One zone - infrequent access": "one-zone-ia", "Glacier flexible retrieval": "glacier-flexible", "Glacier deep archive": "glacier-deep"}
 
@@ -155,7 +148,7 @@ func (o *out) rates(path, databases string) error {
 			return fmt.Errorf("read %q: %v has no price", path, r)
 		}
 		sku := r["service"] + ": " + strings.TrimSuffix(r["sku"], tierWords(r["sku"]))
-		rows = append(rows, []string{provider(r["provider"]), r["region"], string(s.what), s.class, sku, units[s.what], s.gib, r["tier_start_gb"],
+		rows = append(rows, []string{provider(r["provider"]), r["region"], string(s.what), s.class, sku, catalog.Units[s.what], s.gib, r["tier_start_gb"],
 			price.Div(decimal.NewFromInt(s.per)).String(), r["currency"], day(r["as_of"]), "secondary", r["source"]})
 	}
 	for _, r := range others {
@@ -166,7 +159,7 @@ func (o *out) rates(path, databases string) error {
 		if r["deployment"] == "ha-regional" {
 			what = catalog.DatabaseStorageHA
 		}
-		rows = append(rows, []string{r["provider"], r["region"], string(what), "ssd", r["service"] + ": " + r["sku"], units[what], "", "", r["price_usd"],
+		rows = append(rows, []string{r["provider"], r["region"], string(what), "ssd", r["service"] + ": " + r["sku"], catalog.Units[what], "", "", r["price_usd"],
 			"USD", day(r["as_of"]), "secondary", r["source"]})
 	}
 	for _, key := range order {
