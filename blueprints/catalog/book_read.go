@@ -143,9 +143,7 @@ func (r *bookReader) explain(e gojsonschema.ResultError) {
 	case *gojsonschema.InvalidPropertyNameError:
 		r.report(append(path, property), fmt.Sprintf("%q is no usable name", property), "use lower-case letters, digits and hyphens, beginning with a letter")
 	case *gojsonschema.EnumError, *gojsonschema.ConstError:
-		allowed := enumAt(path)
-		r.report(path, fmt.Sprintf("%v is not known here", e.Value()), strings.TrimSpace(blueprints.DidYouMean(fmt.Sprint(e.Value()), allowed)+" "+
-			"write one of: "+strings.Join(allowed, ", ")))
+		r.report(path, fmt.Sprintf("%v is not known here", e.Value()), blueprints.DidYouMean(fmt.Sprint(e.Value()), enumAt(path)))
 	default:
 		mend := "write " + example(path[:max(len(path)-1, 0)], last(path))
 		r.report(path, fmt.Sprintf("%v: %s", e.Value(), strings.ToLower(e.Description()[:1])+e.Description()[1:]), mend)

@@ -23,6 +23,7 @@ import (
 //	origin a 2025-04-24 secondary github.com/…
 //	type m5.large m5 2 8192 0 amd64
 //	price us-east-1 a on-demand .096 -3 .192
+//	end
 //
 // "type NAME FAMILY VCPU MEMORY-MiB DISK-MB ARCH [FLAG…]" gives one machine. "price REGION ORIGIN SERIES FIGURE…" gives the prices per
 // hour of one series in the order of the types: -N passes over N types that have no price there, and what is missing at the end has none.
@@ -56,7 +57,7 @@ type machine struct {
 // readMatrix reads what a file says of itself, and finds its lines. It parses no price.
 func readMatrix(name string, text []byte) (*matrix, error) {
 	m := &matrix{name: name, origins: map[string]Origin{}, regions: map[string][]string{}}
-	all := string(text)
+	all, ended := string(text), false
 	for number := 1; all != ""; number++ {
 		var line string
 		line, all, _ = strings.Cut(all, "\n")
@@ -88,10 +89,15 @@ func readMatrix(name string, text []byte) (*matrix, error) {
 				m.order = append(m.order, region)
 			}
 			m.regions[region] = append(m.regions[region], rest)
+		case "end":
+			ended = true
 		case "":
 		default:
 			return nil, fmt.Errorf("read catalogue %q: line %d: unknown word %q", name, number, word)
 		}
+	}
+	if !ended {
+		return nil, fmt.Errorf("read catalogue %q: it does not end with the word end: it was cut off", name)
 	}
 	if m.provider == "" || m.service == "" || m.currency == "" {
 		return nil, fmt.Errorf("read catalogue %q: it does not say its provider, service and currency", name)
@@ -281,6 +287,7 @@ func (f *PriceFile) Write(w io.Writer) error {
 			fmt.Fprintf(b, "price %s %s %s%s\n", s.Region, ids[s.Origin], s.Name, line.Bytes())
 		}
 	}
+	b.WriteString("end\n")
 	return b.Flush()
 }
 

@@ -198,22 +198,33 @@ func (s *shelf) databases(region, engine string) []DatabaseClass {
 	if all, done := s.classes[key]; done {
 		return all
 	}
-	var all []DatabaseClass
+	type priced struct {
+		DatabaseClass
+		nano int64
+	}
+	var found []priced
 	for _, m := range s.in(region) {
 		for _, standby := range []bool{false, true} {
 			rows, err := m.rows(region, deployment(engine, standby))
 			s.fault(err)
 			for _, r := range rows {
 				if t := r.machine; t != nil {
-					all = append(all, DatabaseClass{Class: t.name, Service: m.service, Engine: engine, Standby: standby,
-						CPU: t.cpu, Memory: t.memory, Burstable: t.burstable, Hourly: s.less("databases", region, t.name, r.hourly)})
+					found = append(found, priced{DatabaseClass{Class: t.name, Service: m.service, Engine: engine, Standby: standby, CPU: t.cpu,
+						Memory: t.memory, Burstable: t.burstable, Hourly: s.less("databases", region, t.name, r.hourly)}, r.nano})
 				}
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b DatabaseClass) int {
+	slices.SortFunc(found, func(a, b priced) int {
+		if len(s.discounts) == 0 && a.Hourly.Currency == b.Hourly.Currency && a.nano != b.nano {
+			return cmp.Compare(a.nano, b.nano)
+		}
 		return cmp.Or(byPrice(a.Hourly, b.Hourly), cmp.Compare(a.Class, b.Class), strings.Compare(a.Service, b.Service))
 	})
+	all := make([]DatabaseClass, len(found))
+	for i := range found {
+		all[i] = found[i].DatabaseClass
+	}
 	if s.classes == nil {
 		s.classes = map[string][]DatabaseClass{}
 	}
