@@ -21,6 +21,7 @@ var rooms = map[string][]string{
 	"blueprints":                          {},
 	"blueprints/library":                  {"blueprints"},
 	"blueprints/catalog":                  {"blueprints"},
+	"blueprints/catalog/refresh":          {"blueprints/catalog", "internal/durable"},
 	"blueprints/compare":                  {"blueprints", "blueprints/architecture", "blueprints/architecture/reliability", "blueprints/catalog"},
 	"blueprints/architecture":             {"blueprints", "blueprints/architecture/reliability"},
 	"blueprints/architecture/reliability": {},

@@ -94,12 +94,14 @@ func (g *gathering) price(region, series string, i catalog.Instance, amount deci
 // tier takes one tier of a rate. Tiers of one What, Class, SKU and size belong together.
 func (g *gathering) tier(region string, r catalog.Rate, from, amount decimal.Decimal, currency string) {
 	id := fmt.Sprint(region, r.What, r.Class, r.SKU, r.Size)
-	if !amount.IsPositive() { // the free allowance that lists begin with is another tier's lower bound, and not a price
-		g.leave(r.SKU, region, "%s from %s: the list says %s", r.What, from, amount)
-		return
-	}
 	if g.rates[id] == nil {
 		g.rates[id] = &rate{region, r}
+	}
+	if !amount.IsPositive() { // a free allowance, as lists begin with: what follows begins above it
+		if !from.IsZero() {
+			g.leave(r.SKU, region, "%s from %s: the list says %s", r.What, from, amount)
+		}
+		return
 	}
 	into := g.rates[id]
 	for _, t := range into.Tiers {
@@ -116,7 +118,7 @@ func (g *gathering) tier(region string, r catalog.Rate, from, amount decimal.Dec
 
 // into gives what was gathered to a reading, in a fixed order.
 func (g *gathering) into(r *reading) {
-	r.Origin, r.LeftOut = g.origin, g.leftOut
+	r.Origin = g.origin
 	for _, name := range slices.Sorted(maps.Keys(g.types)) {
 		r.Types = append(r.Types, g.types[name])
 	}
@@ -125,12 +127,19 @@ func (g *gathering) into(r *reading) {
 			r.Series = append(r.Series, catalog.Series{Region: key[0], Name: key[1], Origin: g.origin, Prices: prices})
 		}
 	}
-	slices.SortFunc(r.Series, func(a, b catalog.Series) int { return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(r.Series, func(a, b catalog.Series) int {
+		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Name, b.Name))
+	})
 	for _, id := range slices.Sorted(maps.Keys(g.rates)) {
-		if !g.twice[id] {
-			t := g.rates[id]
+		t := g.rates[id]
+		switch {
+		case g.twice[id]:
+		case len(t.Tiers) == 0:
+			g.leave(t.SKU, t.Region, "%s: the list has no price above 0", t.What)
+		default:
 			slices.SortFunc(t.Tiers, func(a, b catalog.Tier) int { return a.From.Cmp(b.From) })
 			r.Rates = append(r.Rates, *t)
 		}
 	}
+	r.LeftOut = g.leftOut
 }

@@ -36,20 +36,19 @@ var Providers = []string{"aws", "azure", "gcp"}
 
 // Report is what was done with one provider.
 type Report struct {
-	Provider string           `json:"provider"`
-	Folder   string           `json:"folder,omitempty"` // where its files now are; empty when nothing was replaced
-	Files    []File           `json:"files"`
-	Machines int              `json:"machines"` // prices of machine types and database classes on demand
-	Rates    int              `json:"rates"`
-	LeftOut  int              `json:"leftOut"` // what the list has and was not taken over; left-out.csv says why
-	Gone     []string         `json:"gone,omitempty"`
-	Unknown  []string         `json:"unknown,omitempty"` // regions with prices whose country the catalogue does not know
-	Doubts   []Doubt          `json:"doubts,omitempty"`
-	Took     time.Duration    `json:"took"`
-	Error    string           `json:"error,omitempty"`
-	reason   error            // of Error
-	readings []*reading       // of this run and those kept from earlier ones
-	before   *catalog.Catalog // to compare with
+	Provider string        `json:"provider"`
+	Folder   string        `json:"folder,omitempty"` // where its files now are; empty when nothing was replaced
+	Files    []File        `json:"files"`
+	Machines int           `json:"machines"` // prices of machine types and database classes on demand
+	Rates    int           `json:"rates"`
+	LeftOut  int           `json:"leftOut"` // what the list has and was not taken over; left-out.csv says why
+	Gone     []string      `json:"gone,omitempty"`
+	Missing  []string      `json:"missing,omitempty"` // regions that the lists do not have; what was read of them before is kept
+	Unknown  []string      `json:"unknown,omitempty"` // regions with prices whose country the catalogue does not know
+	Doubts   []Doubt       `json:"doubts,omitempty"`
+	Took     time.Duration `json:"took"`
+	Error    string        `json:"error,omitempty"`
+	readings []*reading    // of this run and those kept from earlier ones
 }
 
 // File is one price list, or all pages of one.
@@ -80,7 +79,7 @@ func Run(ctx context.Context, o Options) ([]Report, error) {
 		err := o.provider(ctx, s, &r)
 		r.Took = o.Now().Sub(began)
 		if err != nil {
-			r.reason, r.Error = err, err.Error()
+			r.Error = err.Error()
 			faults = append(faults, fmt.Errorf("refresh %s: %w", provider, err))
 		}
 		reports = append(reports, r)
@@ -146,7 +145,7 @@ func (o *Options) provider(ctx context.Context, s *store, r *Report) error {
 	}
 	address := strings.TrimRight(cmp.Or(o.Addresses[r.Provider], Addresses[r.Provider]), "/")
 	f := &fetcher{client: o.client(), base: address, store: s, provider: r.Provider, began: began, patience: o.Patience, now: o.Now,
-		meter: newMeter(o.Progress, r.Provider, o.Now)}
+		meter: newMeter(o.Progress, r.Provider, o.Now), named: len(o.Regions) > 0}
 	var from source
 	switch r.Provider {
 	case "aws":
@@ -164,6 +163,7 @@ func (o *Options) provider(ctx context.Context, s *store, r *Report) error {
 		r.Files = append(r.Files, got.file())
 		return s.keep(got)
 	})
+	r.Missing = f.missing
 	if err != nil {
 		return err
 	}
