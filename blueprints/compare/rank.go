@@ -19,6 +19,7 @@ type contender struct {
 	avail      availability
 	support    *Support
 	positions  []position
+	open       int // positions without an upper bound
 
 	compared Bounds
 	cost     float64 // the middle of compared
@@ -43,6 +44,9 @@ func contend(p *place, d *demand, a *answer, currency string) *contender {
 		it := &a.bid.items[i]
 		if it.open && (it.part == PartMachine || it.part == PartDatabase) && c.unranked == "" {
 			c.unranked = d.needs[it.need].id + ": " + it.unknown
+		}
+		if it.open {
+			c.open++
 		}
 		c.positions[i] = position{int32(it.need), it.part, it.from, it.to, it.open}
 	}
@@ -171,6 +175,9 @@ func order(a, b *contender) int {
 			return 1
 		}
 		return 0
+	}
+	if class(a) == 1 && class(b) == 1 && a.open != b.open {
+		return cmp.Compare(a.open, b.open) // of what cannot be held against others, the one of which most is known
 	}
 	return cmp.Or(cmp.Compare(class(a), class(b)), -cmp.Compare(a.score, b.score), cmp.Compare(a.cost, b.cost),
 		cmp.Compare(a.place.name(), b.place.name()))
