@@ -109,7 +109,7 @@ func TestUnknownStaysUnknown(t *testing.T) {
 	if got := o.Total.String(); got != "≥ 425.45" { // 443.70 − 18.25
 		t.Errorf("total %s", got)
 	}
-	if len(o.Unknown) != 1 || o.Unknown[0] != "balancers.web: balancer has no known price" {
+	if len(o.Unknown) != 1 || o.Unknown[0] != "balancers.web: balancer: no known price" {
 		t.Errorf("unknown: %q", o.Unknown)
 	}
 	if j := o.Judge(idBudget); j.State != Unproven {

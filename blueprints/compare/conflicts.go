@@ -210,7 +210,7 @@ func (s *search) conflict(set []lever) Conflict {
 		case l.id == idResidency:
 			say(o, "%s with %s", l.id, o.place.region.Country)
 		case l.id == idAvailability:
-			say(s.best(set[i:i+1], o), "%s to %s", l.id, percent(s.best(set[i:i+1], o).a.avail.atMost))
+			say(s.best(set[i:i+1], o), "%s to %s", l.id, Percent(s.best(set[i:i+1], o).a.avail.atMost))
 		case l.id == idSupport:
 			say(o, "%s: without it", l.id)
 		case l.amount > 0:

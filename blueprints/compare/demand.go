@@ -81,6 +81,12 @@ func newDemand(doc *blueprints.Document, arch architecture.Architecture, o Optio
 			d.out[i] = d.egress(&d.needs[i], o.Usage)
 		}
 	}
+	within := d.inside()
+	for i := range d.needs {
+		if n := &d.needs[i]; n.kind == architecture.KindBalancer && !n.public {
+			d.out[i] = within
+		}
+	}
 	return d
 }
 

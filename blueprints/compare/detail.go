@@ -142,9 +142,9 @@ func (l *Line) unknown() string {
 		of = l.Component + ": " + of
 	}
 	if l.UnitPrice == nil && l.Part != PartSupport {
-		return of + " has no known price"
+		return of + ": no known price"
 	}
-	return of + ": nothing bounds it"
+	return of + ": nothing bounds the usage"
 }
 
 // backups lists the requirements of the backups that keep copies of a component.

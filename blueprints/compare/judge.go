@@ -82,13 +82,13 @@ func (p *place) objectives(d *demand, a *answer) []Judgement {
 		v := a.avail
 		switch {
 		case v.atMost < want-tolerance:
-			say(idAvailability, Breached, "%s %% by published terms, %s %% required", percent(v.atMost), figure(want))
+			say(idAvailability, Breached, "%s %% by published terms, %s %% required", Percent(v.atMost), figure(want))
 		case v.missing != "":
-			say(idAvailability, Unproven, "nothing is promised for %s, as far as is known; the rest comes to %s %%, %s %% required", v.missing, percent(v.atMost), figure(want))
+			say(idAvailability, Unproven, "nothing is promised for %s, as far as is known; the rest comes to %s %%, %s %% required", v.missing, Percent(v.atMost), figure(want))
 		case v.unproven:
-			say(idAvailability, Unproven, "%s %% by published terms, if their conditions hold, which is not known; %s %% required", percent(v.percent), figure(want))
+			say(idAvailability, Unproven, "%s %% by published terms, if their conditions hold, which is not known; %s %% required", Percent(v.percent), figure(want))
 		default:
-			say(idAvailability, Met, "%s %% by published terms, %s %% required", percent(v.percent), figure(want))
+			say(idAvailability, Met, "%s %% by published terms, %s %% required", Percent(v.percent), figure(want))
 		}
 	}
 	if o.Budget != nil {
@@ -209,8 +209,8 @@ func offers(list, service string) bool {
 
 func day(t time.Time) string { return t.Format(time.DateOnly) }
 
-// percent writes an availability with as many digits as its distance from 100 needs, rounded down so that it never promises more.
-func percent(p float64) string {
+// Percent writes an availability with as many digits as its distance from 100 needs, rounded down so that it never promises more.
+func Percent(p float64) string {
 	scale := 100.0
 	for 100-p < 20/scale && scale < 1e6 {
 		scale *= 10

@@ -221,11 +221,26 @@ func (p *place) database(n *need) *pick {
 			got.unknown = "no price with a standby is known"
 		}
 	}
-	if got.name == "" && got.none == "" {
+	if got.none != "" && p.soldElsewhere(n) {
+		got = &pick{unknown: "classes of that size are known in other regions, and no price here"}
+	} else if got.name == "" && got.none == "" {
 		got.unknown = fmt.Sprintf("no managed %s of %s is known", n.engine, p.name())
 	}
 	p.classes[key] = got
 	return got
+}
+
+// soldElsewhere tells whether a region's list of classes is only part of what the provider sells: another has one that would do.
+func (p *place) soldElsewhere(n *need) bool {
+	for _, r := range p.facts.Regions {
+		for _, t := range p.sells.Databases(r.ID, n.engine) {
+			c := candidate{cpu: t.CPU, memory: t.Memory, burstable: t.Burstable}
+			if r.ID != p.region.ID && c.fits(n) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // choice explains a pick: how many types would have done, the cheaper ones that would not and why, and the next that would.

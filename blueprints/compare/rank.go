@@ -235,7 +235,7 @@ func turns(all []*contender, w Weights) []Turn {
 	}
 	if next != nil {
 		out = append(out, Turn{What: "price of " + winner.place.name(), Above: true, At: limit, Winner: next.place.name(),
-			Says: fmt.Sprintf("%s wins if what is compared of %s costs more than %.2f a month, now %.2f", next.place.name(), winner.place.name(), limit, winner.cost)})
+			Says: fmt.Sprintf("%s wins if what is compared of %s costs more than %.2f a month, now %.2f in the middle", next.place.name(), winner.place.name(), limit, winner.cost)})
 	}
 	for i, o := range others {
 		limit := math.Inf(1)
@@ -246,7 +246,7 @@ func turns(all []*contender, w Weights) []Turn {
 		}
 		if limit > 0 && i < 3 {
 			out = append(out, Turn{What: "price of " + o.place.name(), At: limit, Winner: o.place.name(),
-				Says: fmt.Sprintf("%s wins if what is compared of it costs less than %.2f a month, now %.2f", o.place.name(), limit, o.cost)})
+				Says: fmt.Sprintf("%s wins if what is compared of it costs less than %.2f a month, now %.2f in the middle", o.place.name(), limit, o.cost)})
 		}
 	}
 	return out

@@ -59,6 +59,9 @@ func (d *demand) egress(n *need, u Usage) item {
 		low = u.Requests * d.share(n)
 		high, says = low, fmt.Sprintf("%s requests a month in all, as given", figure(u.Requests))
 	}
+	if !n.public {
+		return item{} // see inside
+	}
 	if high == 0 {
 		return item{endless: true, assumption: "no rate is required, so that nothing bounds it: give expects.rps, --egress or --requests"}
 	}
@@ -84,4 +87,19 @@ func (d *demand) spread() bool {
 		}
 	}
 	return false
+}
+
+// inside gives what goes through a balancer that only groups of the environment call: nobody says how often they do.
+func (d *demand) inside() item {
+	it := item{ranged: true, assumption: "between nothing and as much as goes to the internet"}
+	for i := range d.needs {
+		if out := &d.out[i]; d.needs[i].public {
+			it.high = it.high.Add(out.most())
+			it.endless = it.endless || out.endless
+		}
+	}
+	if it.endless || it.high.IsZero() {
+		return item{endless: true, assumption: "how often the groups inside call it is not known, and nothing bounds it: give --egress"}
+	}
+	return it
 }
