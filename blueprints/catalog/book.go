@@ -238,3 +238,24 @@ func (b *Book) applyPromises(p *Provider, origin Origin) {
 		p.Plans = append(p.Plans, plan)
 	}
 }
+
+// Summary says in a line what the book holds.
+func (b *Book) Summary() string {
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{len(b.Regions), "region"}, {len(b.Instances), "machine type"}, {len(b.Databases), "database class"}, {len(b.Rates), "rate"},
+		{len(b.Promises), "promise"}, {len(b.Support), "support plan"}, {len(b.Discounts), "discount"}, {len(b.Exchange), "exchange rate"}} {
+		switch plural := "s"; {
+		case part.n == 1:
+			parts = append(parts, "1 "+part.what)
+		case part.n > 1:
+			if strings.HasSuffix(part.what, "ss") {
+				plural = "es"
+			}
+			parts = append(parts, fmt.Sprintf("%d %s%s", part.n, part.what, plural))
+		}
+	}
+	return cmp.Or(strings.Join(parts, ", "), "nothing")
+}

@@ -82,9 +82,6 @@ func (o *out) plans(path string) error {
 			return m[1] + map[string]string{"min": "m", "h": "h"}[m[3]]
 		}
 		critical, down := within("critical_response"), within("prod_down")
-		if strings.HasPrefix(r["prod_down"], "Sev A") { // Azure's highest severity is one of critical impact
-			critical = down
-		}
 		impaired := cmp.Or(within("prod_impaired"), within("system_impaired"))
 		general := within("general")
 		if err != nil {
