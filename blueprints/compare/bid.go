@@ -309,3 +309,13 @@ func boundsOf(low, high int64, open bool) Bounds {
 	}
 	return Bounds{Low: money(low), High: money(high)}
 }
+
+// priced tells whether a bid's machines all have prices, in a currency.
+func (b *bid) priced(currency string) bool {
+	for i := range b.items {
+		if it := &b.items[i]; it.open && (it.part == PartMachine || it.part == PartDatabase) {
+			return false
+		}
+	}
+	return b.place.currency == currency
+}

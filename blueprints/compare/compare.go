@@ -45,6 +45,7 @@ type search struct {
 	rate   exchange
 	places map[string]*place // those looked at, by name
 	sorted map[*place]int    // the likely first; made when it is needed
+	priced bool              // only places with prices for their machines count
 }
 
 func compareAll(doc *blueprints.Document, arch architecture.Architecture, shops []shop, rate exchange, o Options) (Comparison, error) {
@@ -77,11 +78,17 @@ func compareAll(doc *blueprints.Document, arch architecture.Architecture, shops 
 	switch {
 	case len(best) > 0 && best[0].eligible() && best[0].ranked():
 		out.Winner = best[0].place.name()
-	case slices.ContainsFunc(all, (*contender).eligible):
-		out.Unmet = "no requirement is known to be breached everywhere, but no offer has prices for all its machines"
-	default:
-		out.Unmet = "no offer meets the requirements"
+	case slices.ContainsFunc(all, (*contender).ranked):
+		s.priced = true
+		fallthrough
+	case !slices.ContainsFunc(all, (*contender).eligible):
+		out.Fails, out.Unmet = true, "no offer meets the requirements"
+		if s.priced && slices.ContainsFunc(all, (*contender).eligible) {
+			out.Unmet = "no offer that has prices meets the requirements"
+		}
 		out.Conflicts = s.conflicts()
+	default:
+		out.Unmet = "no requirement is known to be breached, but no offer has prices for all its machines"
 	}
 	if len(best) > 0 && best[0].infeasible == "" {
 		out.Steps = s.steps(best[0])

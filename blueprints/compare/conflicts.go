@@ -33,7 +33,7 @@ func (s *search) meets(d *demand, all bool) *option {
 	places, _ := s.allowed(d.objectives.Residency)
 	for _, p := range s.few(places, d) {
 		a := p.answer(d)
-		if a.bid.infeasible != "" || len(a.broken) > 0 {
+		if a.bid.infeasible != "" || len(a.broken) > 0 || (s.priced && !a.bid.priced(s.o.Currency)) {
 			continue
 		}
 		o := &option{p, a}
@@ -45,6 +45,16 @@ func (s *search) meets(d *demand, all bool) *option {
 		}
 	}
 	return best
+}
+
+// excludes tells whether nothing meets a demand without some requirements. Who need not have a second instance may have one all the same,
+// which the availability may ask for.
+func (s *search) excludes(d *demand, freed []lever) bool {
+	if s.meets(d.freed(freed), false) != nil {
+		return false
+	}
+	kept := slices.DeleteFunc(slices.Clone(freed), func(l lever) bool { return l.double })
+	return len(kept) == len(freed) || s.meets(d.freed(kept), false) == nil
 }
 
 // less holds a total that is known, or that is known to be above nothing, before one of which nothing is.
@@ -105,7 +115,7 @@ func (s *search) conflicts() []Conflict {
 	if s.meets(d.freed(levers), false) != nil {
 		for len(found) < mostConflicts {
 			levers = s.byWeight(d, levers)
-			set := smallest(levers, func(held []lever) bool { return s.meets(d.freed(without(levers, held)), false) == nil })
+			set := smallest(levers, func(held []lever) bool { return s.excludes(d, without(levers, held)) })
 			if len(set) == 0 {
 				break
 			}
@@ -168,6 +178,14 @@ func smallest(levers []lever, fails func([]lever) bool) []lever {
 		}
 		kept = append(kept, rest[drop])
 		rest = rest[drop+1:]
+	}
+	// Freeing a requirement can break another, as a count the availability, so that what was kept early may have become needless.
+	for i := 0; i < len(kept); {
+		if fewer := slices.Concat(kept[:i], kept[i+1:]); fails(fewer) {
+			kept, i = fewer, 0
+			continue
+		}
+		i++
 	}
 	return kept
 }
@@ -256,7 +274,7 @@ func (s *search) best(without []lever, fallback *option) *option {
 	places, _ := s.allowed(d.objectives.Residency)
 	for _, p := range s.few(places, d) {
 		a := p.answer(d)
-		if a.bid.infeasible == "" && len(a.broken) == 0 && (a.avail.percent > best.a.avail.percent+tolerance) {
+		if a.bid.infeasible == "" && len(a.broken) == 0 && (!s.priced || a.bid.priced(s.o.Currency)) && (a.avail.percent > best.a.avail.percent+tolerance) {
 			best = &option{p, a}
 		}
 	}

@@ -18,6 +18,7 @@ type lever struct {
 	set    func(*need, float64)
 	write  func(float64) string
 	whole  bool // counts by ones, not by doubling
+	double bool // of it a component has a second instance
 }
 
 // freed gives the demand without some requirements.
@@ -75,8 +76,11 @@ func (d *demand) componentLevers(i int) []lever {
 	switch {
 	case n.kind == architecture.KindServer && n.instances > 1:
 		add(".count", float64(n.instances), true, 1, func(n *need, f float64) { n.instances = int(f) }, func(f float64) string { return strconv.Itoa(int(f)) })
+		if last := len(all) - 1; last >= 0 {
+			all[last].double = all[last].id == n.id+".count"
+		}
 	case n.kind == architecture.KindDatabase && n.standby:
-		all = append(all, lever{id: n.id + ".highAvailability", need: i, free: func(d *demand) { d.needs[i].standby, d.needs[i].instances = false, 1 }})
+		all = append(all, lever{id: n.id + ".highAvailability", need: i, double: true, free: func(d *demand) { d.needs[i].standby, d.needs[i].instances = false, 1 }})
 	}
 	if n.kind == architecture.KindDatabase && n.version != "" {
 		all = append(all, lever{id: n.id + ".version", need: i, free: func(d *demand) { d.needs[i].version = "" }})

@@ -225,6 +225,7 @@ type Comparison struct {
 	Offers      []Offer    `json:"offers"`          // best first, infeasible ones last: each provider's best region, or every one that was named
 	Others      []Brief    `json:"others"`          // further regions, best first
 	Winner      string     `json:"winner"`          // provider/region; empty when none meets the requirements
+	Fails       bool       `json:"fails"`           // every offer that has prices breaches a requirement
 	Unmet       string     `json:"unmet,omitempty"` // why there is no winner
 	Positions   []string   `json:"positions"`       // component and part of what every ranked offer prices
 	Weights     Weights    `json:"weights"`

@@ -162,21 +162,24 @@ func (c *contender) compare(shared map[positionKey]bool, d *demand) {
 	c.cost = c.compared.Low.Add(c.compared.High).Div(decimal.NewFromInt(2)).InexactFloat64()
 }
 
-// order puts the best first: what meets the requirements and has a price, then what may meet them, then what breaches the fewest,
-// and at the end where nothing can be offered.
+const (
+	unrankedClass   = 1 << 20
+	infeasibleClass = 1 << 30
+)
+
+// order puts the best first: what has prices and breaches nothing, then by how much it breaches, then likewise what has no prices for
+// its machines, and at the end where nothing can be offered.
 func order(a, b *contender) int {
 	class := func(c *contender) int {
 		switch {
 		case c.infeasible != "":
-			return 1 << 20
-		case len(c.broken) > 0:
-			return 2 + len(c.broken)
+			return infeasibleClass
 		case !c.ranked():
-			return 1
+			return unrankedClass + len(c.broken)
 		}
-		return 0
+		return len(c.broken)
 	}
-	if class(a) == 1 && class(b) == 1 && a.open != b.open {
+	if class(a) >= unrankedClass && class(a) == class(b) && a.open != b.open {
 		return cmp.Compare(a.open, b.open) // of what cannot be held against others, the one of which most is known
 	}
 	return cmp.Or(cmp.Compare(class(a), class(b)), -cmp.Compare(a.score, b.score), cmp.Compare(a.cost, b.cost),
