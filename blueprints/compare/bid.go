@@ -53,9 +53,12 @@ var (
 
 // bid prices a demand, but for support, which depends on the sum.
 func (p *place) bid(d *demand) *bid {
-	b := &bid{place: p, picks: make([]*pick, len(d.needs)), volumes: make([]*volume, len(d.needs)), items: make([]item, 0, 3*len(d.needs)+2)}
+	b := &bid{place: p, picks: make([]*pick, len(d.needs)), volumes: make([]*volume, len(d.needs)), items: p.buffer}
+	if b.items == nil {
+		b.items = make([]item, 0, 4*len(d.needs)+2)
+	}
 	for i := range d.needs {
-		b.component(d, i)
+		b.component(d, &d.needs[i], i)
 		if b.infeasible != "" {
 			return b
 		}
@@ -65,8 +68,7 @@ func (p *place) bid(d *demand) *bid {
 }
 
 // component prices one need.
-func (b *bid) component(d *demand, i int) {
-	n := &d.needs[i]
+func (b *bid) component(d *demand, n *need, i int) {
 	switch n.kind {
 	case architecture.KindServer:
 		b.server(n, i)

@@ -172,8 +172,12 @@ func (s *search) contenders(d *demand, places []*place) []*contender {
 	next := make(chan int)
 	for range min(len(places), runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
+			buffer := make([]item, 0, 4*len(d.needs)+2)
 			for i := range next {
-				all[i] = contend(places[i], d, places[i].answer(d), s.o.Currency)
+				p := places[i]
+				p.buffer = buffer[:0]
+				all[i] = contend(p, d, p.answer(d), s.o.Currency)
+				p.buffer = nil
 			}
 		})
 	}

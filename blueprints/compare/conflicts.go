@@ -13,7 +13,7 @@ import (
 
 const (
 	// mostWork bounds the search for conflicts: component prices asked for by one test of a set of requirements.
-	mostWork      = 20000
+	mostWork      = 8000
 	mostConflicts = 3
 )
 
@@ -109,21 +109,25 @@ func zero(cents int64) int {
 
 // conflicts finds the smallest sets of requirements that no place meets together, and for each the ways out.
 func (s *search) conflicts() []Conflict {
-	var found []Conflict
+	found := []Conflict{}
 	d := s.demand
 	levers := d.levers()
 	if s.meets(d.freed(levers), false) != nil {
-		for len(found) < mostConflicts {
+		var sets [][]lever
+		for len(sets) < mostConflicts {
 			levers = s.byWeight(d, levers)
 			set := smallest(levers, func(held []lever) bool { return s.excludes(d, without(levers, held)) })
 			if len(set) == 0 {
 				break
 			}
-			found = append(found, s.conflict(set))
+			sets = append(sets, set)
 			d, levers = d.freed(set), without(levers, set)
 			if s.meets(d, false) != nil {
 				break
 			}
+		}
+		for i, set := range sets {
+			found = append(found, s.conflict(set, slices.Concat(sets[:i], sets[i+1:])))
 		}
 		return found
 	}
@@ -148,7 +152,7 @@ func (s *search) byWeight(d *demand, levers []lever) []lever {
 	weight := map[string]decimal.Decimal{}
 	for i := range levers {
 		if l := &levers[i]; l.need >= 0 {
-			weight[l.id] = base.place.partial(d, l.need).low.Sub(base.place.partial(d.freed(levers[i:i+1]), l.need).low)
+			weight[l.id] = base.place.partial(d, l.need, nil).low.Sub(base.place.partial(d, l.need, l.ease).low)
 		}
 	}
 	sorted := slices.Clone(levers)
@@ -201,8 +205,24 @@ func without(all, drop []lever) []lever {
 }
 
 // conflict says the ways out of one: for each of its requirements how far it must give way, the others held. The cheapest comes first,
-// and what is not enough alone last.
-func (s *search) conflict(set []lever) Conflict {
+// and what is not enough alone last. Other conflicts are taken as mended, by one objective of each where that is enough.
+func (s *search) conflict(set []lever, others [][]lever) Conflict {
+	held := s.demand
+	defer func() { s.demand = held }()
+	var mended, all []lever
+	for _, o := range others {
+		all = append(all, o...)
+		mended = append(mended, o[len(o)-1])
+		for _, id := range []string{idResidency, idSupport, idAvailability, idBudget} { // the last that is in it counts
+			if i := slices.IndexFunc(o, func(l lever) bool { return l.id == id }); i >= 0 {
+				mended[len(mended)-1] = o[i]
+			}
+		}
+	}
+	if s.demand = held.freed(mended); s.meets(s.demand.freed(set), false) == nil {
+		mended = all
+		s.demand = held.freed(all)
+	}
 	type way struct {
 		text  string
 		cost  decimal.Decimal
@@ -228,7 +248,11 @@ func (s *search) conflict(set []lever) Conflict {
 		case l.id == idResidency:
 			say(o, "%s with %s", l.id, o.place.region.Country)
 		case l.id == idAvailability:
-			say(s.best(set[i:i+1], o), "%s to %s", l.id, Percent(s.best(set[i:i+1], o).a.avail.atMost))
+			if o = s.best(set[i:i+1], o); o.a.avail.missing != "" {
+				say(o, "%s to %s at most, as nothing is known to be promised for %s", l.id, Percent(o.a.avail.atMost), o.a.avail.missing)
+			} else {
+				say(o, "%s to %s", l.id, Percent(o.a.avail.percent))
+			}
 		case l.id == idSupport:
 			say(o, "%s: without it", l.id)
 		case l.amount > 0:
@@ -257,6 +281,15 @@ func (s *search) conflict(set []lever) Conflict {
 		c.Relax = append(c.Relax, w.text)
 	}
 	slices.Sort(c.Requirements)
+	if len(mended) > 0 {
+		var ids []string
+		for i := range mended {
+			ids = append(ids, mended[i].id)
+		}
+		for i := range c.Relax {
+			c.Relax[i] += ", without " + strings.Join(ids, " and ")
+		}
+	}
 	return c
 }
 

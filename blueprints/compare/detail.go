@@ -85,7 +85,7 @@ func (b *bid) line(d *demand, it *item) Line {
 		got := b.picks[it.need]
 		l.SKU, l.What = got.name, got.name
 		if got.name == "" {
-			l.What = fmt.Sprintf("a machine of at least %s vCPU and %s", figure(n.cpu), blueprints.Bytes(n.memory))
+			l.What = fmt.Sprintf("machine of at least %s vCPU and %s", figure(n.cpu), blueprints.Bytes(n.memory))
 		}
 		switch {
 		case it.part == PartMachine:

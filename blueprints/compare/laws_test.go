@@ -118,7 +118,7 @@ func TestRedundancyNeverLowersAvailability(t *testing.T) {
 		more := d.grow()
 		for i := range d.needs {
 			if d.needs[i].kind == architecture.KindServer {
-				more = append(more, lever{id: "one more", free: func(d *demand) { d.needs[i].instances++ }})
+				more = append(more, lever{id: "one more", need: i, ease: func(n *need) { n.instances++ }})
 			}
 		}
 		for _, l := range more {

@@ -10,9 +10,9 @@ import (
 // lever is one requirement that can be asked for less, and for a step more or less.
 type lever struct {
 	id   string
-	need int // -1: of the whole
-	// free takes the requirement out of a demand.
-	free func(*demand)
+	need int           // -1: of the whole
+	free func(*demand) // takes the requirement of the whole out of a demand
+	ease func(*need)   // takes the requirement of a component out
 	// Of one with an amount: the amount as required, how to set another, and how to write it. Nil of those without.
 	amount float64
 	set    func(*need, float64)
@@ -26,7 +26,11 @@ func (d *demand) freed(levers []lever) *demand {
 	other := *d
 	other.needs = append([]need(nil), d.needs...)
 	for i := range levers {
-		levers[i].free(&other)
+		if l := &levers[i]; l.need < 0 {
+			l.free(&other)
+		} else {
+			l.ease(&other.needs[l.need])
+		}
 	}
 	return &other
 }
@@ -60,7 +64,7 @@ func (d *demand) componentLevers(i int) []lever {
 	add := func(leaf string, amount float64, whole bool, least float64, set func(*need, float64), write func(float64) string) {
 		if amount > 0 && d.written(n.id+leaf) {
 			all = append(all, lever{id: n.id + leaf, need: i, amount: amount, set: set, write: write, whole: whole,
-				free: func(d *demand) { set(&d.needs[i], least) }})
+				ease: func(n *need) { set(n, least) }})
 		}
 	}
 	size := func(f float64) string { return blueprints.Bytes(f).String() }
@@ -80,10 +84,10 @@ func (d *demand) componentLevers(i int) []lever {
 			all[last].double = all[last].id == n.id+".count"
 		}
 	case n.kind == architecture.KindDatabase && n.standby:
-		all = append(all, lever{id: n.id + ".highAvailability", need: i, double: true, free: func(d *demand) { d.needs[i].standby, d.needs[i].instances = false, 1 }})
+		all = append(all, lever{id: n.id + ".highAvailability", need: i, double: true, ease: func(n *need) { n.standby, n.instances = false, 1 }})
 	}
 	if n.kind == architecture.KindDatabase && n.version != "" {
-		all = append(all, lever{id: n.id + ".version", need: i, free: func(d *demand) { d.needs[i].version = "" }})
+		all = append(all, lever{id: n.id + ".version", need: i, ease: func(n *need) { n.version = "" }})
 	}
 	return all
 }
@@ -94,9 +98,9 @@ func (d *demand) grow() []lever {
 	for i := range d.needs {
 		switch n := &d.needs[i]; {
 		case n.kind == architecture.KindServer && n.instances == 1:
-			all = append(all, lever{id: n.id + ".count: 2", need: i, free: func(d *demand) { d.needs[i].instances = 2 }})
+			all = append(all, lever{id: n.id + ".count: 2", need: i, ease: func(n *need) { n.instances = 2 }})
 		case n.kind == architecture.KindDatabase && !n.standby:
-			all = append(all, lever{id: n.id + ".highAvailability: true", need: i, free: func(d *demand) { d.needs[i].standby, d.needs[i].instances = true, 2 }})
+			all = append(all, lever{id: n.id + ".highAvailability: true", need: i, ease: func(n *need) { n.standby, n.instances = true, 2 }})
 		}
 	}
 	return all

@@ -3,6 +3,7 @@ package compare
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,6 +56,19 @@ type candidate struct {
 	burstable, previous bool
 	hourly              *catalog.Price
 	class               *catalog.DatabaseClass // of a database
+
+	price  *catalog.Price // that counts: on demand or committed; nil: unknown
+	amount decimal.Decimal
+	approx float64 // of amount, correctly rounded, so that most comparisons need no decimals
+	term   string
+}
+
+// dearer compares what two candidates cost an hour.
+func (c *candidate) dearer(o *candidate) int {
+	if c.approx != o.approx {
+		return cmp.Compare(c.approx, o.approx)
+	}
+	return c.amount.Cmp(o.amount)
 }
 
 // lacks says why a type will not do, or nothing.
@@ -80,8 +94,8 @@ func (c *candidate) fits(n *need) bool {
 		(n.arch == "" || n.arch == "any" || c.arch == "" || c.arch == n.arch)
 }
 
-// priced gives the hourly price that counts: the cheapest commitment of the wanted term where one is known, else on demand.
-func (p *place) priced(c *candidate) (price *catalog.Price, hourly decimal.Decimal, term string) {
+// settle works out the hourly price that counts: the cheapest commitment of the wanted term where one is known, else on demand.
+func (p *place) settle(c *candidate) {
 	if want := p.options.Commit; want != "" {
 		committed := p.commitments(c)
 		for i := range committed {
@@ -89,19 +103,25 @@ func (p *place) priced(c *candidate) (price *catalog.Price, hourly decimal.Decim
 				continue
 			}
 			amount, known := p.amount(&committed[i].Price)
-			if known && (price == nil || amount.LessThan(hourly)) {
-				price, hourly, term = &committed[i].Price, amount, committed[i].Term
+			if known && (c.price == nil || amount.LessThan(c.amount)) {
+				c.price, c.amount, c.term = &committed[i].Price, amount, committed[i].Term
 			}
 		}
-		if price != nil {
-			return price, hourly, term
-		}
 	}
-	amount, known := p.amount(c.hourly)
-	if !known {
-		return nil, amount, ""
+	if amount, known := p.amount(c.hourly); known && c.price == nil {
+		c.price, c.amount = c.hourly, amount
 	}
-	return c.hourly, amount, ""
+	if c.price != nil {
+		c.approx = approximate(c.amount)
+	}
+}
+
+// approximate gives the nearest float. Below 2⁵³ with up to 22 places one division does, which rounds correctly.
+func approximate(d decimal.Decimal) float64 {
+	if digits, places := d.Coefficient(), -d.Exponent(); digits.IsInt64() && digits.Int64() < 1<<53 && places >= 0 && places <= 22 {
+		return float64(digits.Int64()) / math.Pow10(int(places))
+	}
+	return d.InexactFloat64()
 }
 
 func (p *place) commitments(c *candidate) []catalog.Commitment {
@@ -120,6 +140,7 @@ func (p *place) machines() []candidate {
 			t := &instances[i]
 			p.instances = append(p.instances, candidate{name: t.Type, arch: t.Arch, cpu: t.CPU, memory: t.Memory, burstable: t.Burstable,
 				previous: t.Previous, hourly: t.Hourly})
+			p.settle(&p.instances[i])
 		}
 	}
 	return p.instances
@@ -137,6 +158,7 @@ func (p *place) managed(engine string, standby bool) []candidate {
 		t := &classes[i]
 		if t.Standby == standby {
 			all = append(all, candidate{name: t.Class, service: t.Service, cpu: t.CPU, memory: t.Memory, burstable: t.Burstable, hourly: t.Hourly, class: t})
+			p.settle(&all[len(all)-1])
 		}
 	}
 	p.engines[key] = all
@@ -146,28 +168,28 @@ func (p *place) managed(engine string, standby bool) []candidate {
 // cheapest picks the type of the lowest price among those that fit; of equals the one with more memory, then more CPUs, then by name.
 // A type without a price is picked only when no other fits.
 func (p *place) cheapest(n *need, all []candidate) *pick {
-	var best *pick
+	var found *candidate
 	for i := range all {
 		c := &all[i]
 		if !c.fits(n) {
 			continue
 		}
-		price, hourly, term := p.priced(c)
-		better := best == nil || (best.price == nil && price != nil)
-		if !better && price != nil && best.price != nil {
-			order := hourly.Cmp(best.hourly)
-			better = order < 0 || (order == 0 && cmp.Or(-cmp.Compare(c.memory, best.memory), -cmp.Compare(c.cpu, best.cpu), cmp.Compare(c.name, best.name)) < 0)
+		better := found == nil || (found.price == nil && c.price != nil)
+		if !better && c.price != nil && found.price != nil {
+			better = cmp.Or(c.dearer(found), -cmp.Compare(c.memory, found.memory), -cmp.Compare(c.cpu, found.cpu), cmp.Compare(c.name, found.name)) < 0
 		}
 		if better {
-			best = &pick{name: c.name, service: c.service, cpu: c.cpu, memory: c.memory, burstable: c.burstable, price: price, hourly: hourly, term: term}
-			if price == nil {
-				best.unknown = p.whyUnknown(c.hourly)
-			}
+			found = c
 		}
 	}
 	switch {
-	case best != nil:
-		return best
+	case found != nil:
+		got := &pick{name: found.name, service: found.service, cpu: found.cpu, memory: found.memory, burstable: found.burstable,
+			price: found.price, hourly: found.amount, term: found.term}
+		if got.price == nil {
+			got.unknown = p.whyUnknown(found.hourly)
+		}
+		return got
 	case len(all) == 0:
 		return &pick{unknown: "no machine types of " + p.name() + " are known"}
 	}
@@ -243,42 +265,67 @@ func (p *place) soldElsewhere(n *need) bool {
 	return false
 }
 
-// choice explains a pick: how many types would have done, the cheaper ones that would not and why, and the next that would.
-func (p *place) choice(n *need, got *pick, all []candidate) Choice {
-	type rival struct {
-		name, why string
-		hourly    decimal.Decimal
+// rivals are the types next to a pick: the dearest of the cheaper ones that will not do, the cheapest of the others that will, and how
+// many will.
+type rivals struct {
+	cheaper, dearer []*candidate
+	feasible        int
+}
+
+const few = 3
+
+func beside(n *need, got *pick, all []candidate) *rivals {
+	own := candidate{amount: got.hourly, approx: approximate(got.hourly)}
+	r := &rivals{}
+	byPrice := func(a, b *candidate) int { return cmp.Or(a.dearer(b), cmp.Compare(a.name, b.name)) }
+	// keep puts a candidate into a list of a few that is in order, from its end or from its beginning.
+	keep := func(list []*candidate, c *candidate, last bool) []*candidate {
+		at, _ := slices.BinarySearchFunc(list, c, byPrice)
+		list = slices.Insert(list, at, c)
+		switch {
+		case len(list) <= few:
+			return list
+		case last:
+			return list[1:]
+		}
+		return list[:few]
 	}
-	const few = 3
-	var cheaper, dearer []rival
-	c := Choice{Component: n.id, Type: got.name, RunnersUp: []Reject{}}
 	for i := range all {
 		t := &all[i]
 		fits := t.fits(n)
 		if fits {
-			c.Feasible++
+			r.feasible++
 		}
-		price, hourly, _ := p.priced(t)
-		if price == nil || got.price == nil || (t.name == got.name && t.service == got.service) {
+		if t.price == nil || got.price == nil || (t.name == got.name && t.service == got.service) {
 			continue
 		}
 		switch {
 		case fits:
-			dearer = append(dearer, rival{t.name, "would do", hourly})
-		case hourly.LessThan(got.hourly):
-			cheaper = append(cheaper, rival{t.name, t.lacks(n), hourly})
+			r.dearer = keep(r.dearer, t, false)
+		case t.dearer(&own) < 0:
+			r.cheaper = keep(r.cheaper, t, true)
 		}
 	}
-	byPrice := func(a, b rival) int { return cmp.Or(a.hourly.Cmp(b.hourly), cmp.Compare(a.name, b.name)) }
-	slices.SortFunc(cheaper, byPrice)
-	slices.SortFunc(dearer, byPrice)
+	return r
+}
+
+// choice explains a pick: how many types would have done, the cheaper ones that would not and why, and the next that would.
+func (p *place) choice(n *need, got *pick, all []candidate) Choice {
+	r := p.beside[got]
+	if r == nil {
+		r = beside(n, got, all)
+		p.beside[got] = r
+	}
+	c := Choice{Component: n.id, Type: got.name, Feasible: r.feasible, RunnersUp: make([]Reject, 0, len(r.cheaper)+len(r.dearer))}
 	hours := decimal.NewFromInt(int64(catalog.HoursPerMonth * p.copies(n)))
-	for _, r := range slices.Concat(cheaper[max(0, len(cheaper)-few):], dearer[:min(few, len(dearer))]) {
-		monthly := r.hourly.Mul(hours).Round(2)
-		if r.why == "would do" {
-			r.why = fmt.Sprintf("would do, for %s %s more", monthly.Sub(got.hourly.Mul(hours).Round(2)).StringFixed(2), p.currency)
+	own := got.hourly.Mul(hours).Round(2)
+	for i, t := range slices.Concat(r.cheaper, r.dearer) {
+		monthly := t.amount.Mul(hours).Round(2)
+		why := t.lacks(n)
+		if i >= len(r.cheaper) {
+			why = fmt.Sprintf("would do, for %s %s more", monthly.Sub(own).StringFixed(2), p.currency)
 		}
-		c.RunnersUp = append(c.RunnersUp, Reject{Type: r.name, Reason: r.why, Monthly: &monthly})
+		c.RunnersUp = append(c.RunnersUp, Reject{Type: t.name, Reason: why, Monthly: &monthly})
 	}
 	c.Reason = reason(n, got, c.Feasible)
 	return c

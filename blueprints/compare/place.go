@@ -40,7 +40,9 @@ type place struct {
 	volumes map[int64]*volume
 	rates   map[catalog.What][]catalog.Rate
 
-	terms     map[circumstances]Term
+	terms     map[circumstances]*Term
+	beside    map[*pick]*rivals
+	buffer    []item // room for the next bid
 	instances []candidate
 	engines   map[managedKey][]candidate
 }
@@ -48,7 +50,7 @@ type place struct {
 func newPlace(s shop, region catalog.Region, o Options, rate exchange) *place {
 	p := &place{shop: s, region: region, options: o, rate: rate, currency: o.Currency,
 		factors: map[string]*decimal.Decimal{}, picks: map[pickKey]*pick{}, classes: map[classKey]*pick{}, volumes: map[int64]*volume{},
-		rates: map[catalog.What][]catalog.Rate{}, engines: map[managedKey][]candidate{}, terms: map[circumstances]Term{}}
+		rates: map[catalog.What][]catalog.Rate{}, engines: map[managedKey][]candidate{}, terms: map[circumstances]*Term{}, beside: map[*pick]*rivals{}}
 	// A provider whose currency cannot be converted is shown in its own.
 	if sold := p.firstCurrency(); sold != "" && p.factor(sold) == nil {
 		p.currency = sold

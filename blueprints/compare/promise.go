@@ -160,8 +160,8 @@ func sameService(promised, priced, engine string) bool {
 	return priced == "" && engine != "redis" || strings.EqualFold(promised, priced) || promised == "database"
 }
 
-// term gives a need's factor at a place: the best promise whose condition holds, or may hold.
-func (p *place) term(n *need, got *pick, v *volume) Term {
+// term gives a need's factor at a place, without its name: the best promise whose condition holds, or may hold.
+func (p *place) term(n *need, got *pick, v *volume) *Term {
 	c := circumstances{kind: n.kind, instances: n.instances, standby: n.standby, zones: p.region.Zones, engine: n.engine}
 	if v != nil {
 		c.medium = v.medium
@@ -169,13 +169,12 @@ func (p *place) term(n *need, got *pick, v *volume) Term {
 	if got != nil {
 		c.service = got.service
 	}
-	if t, done := p.terms[c]; done {
-		t.Component = n.id
-		return t
+	t := p.terms[c]
+	if t == nil {
+		promised := p.promised(c)
+		t = &promised
+		p.terms[c] = t
 	}
-	t := p.promised(c)
-	p.terms[c] = t
-	t.Component = n.id
 	return t
 }
 
@@ -223,14 +222,14 @@ type availability struct {
 // The components are taken to fail independently of each other, see the package reliability.
 func (b *bid) availability(d *demand) availability {
 	worst := availability{percent: 100, atMost: 100}
-	factors := make([]Term, len(d.needs))
+	factors := make([]*Term, len(d.needs))
 	for i := range d.needs {
 		factors[i] = b.place.term(&d.needs[i], b.picks[i], b.volumes[i])
 	}
 	for e, entry := range d.entries {
 		a := 1.0
 		for _, i := range entry {
-			t := &factors[i]
+			t := factors[i]
 			if t.Percent == 0 {
 				if worst.missing == "" {
 					worst.missing = d.needs[i].id
@@ -256,7 +255,9 @@ func (b *bid) terms(d *demand, entry int) (terms []Term, formula string) {
 	var factors []string
 	for _, i := range d.entries[entry] {
 		n := &d.needs[i]
-		terms = append(terms, b.place.term(n, b.picks[i], b.volumes[i]))
+		t := *b.place.term(n, b.picks[i], b.volumes[i])
+		t.Component = n.id
+		terms = append(terms, t)
 		section, name, _ := strings.Cut(n.id, ".")
 		switch {
 		case section == "balancers":

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -15,24 +16,43 @@ const mostStepped = 40
 // nines are the availabilities that are commonly asked for, in percent.
 var nines = []float64{99, 99.5, 99.9, 99.95, 99.99, 99.995, 99.999}
 
-// sum is what one component costs, as far as it does not depend on unknown usage.
+// sum is what one component costs, part by part.
 type sum struct {
-	low    decimal.Decimal
-	priced bool // every machine, database and disk of it has a price
-	none   string
+	low   decimal.Decimal
+	items []item
+	none  string
 }
 
-// partial prices one need of a demand by itself.
-func (p *place) partial(d *demand, i int) sum {
-	b := &bid{place: p, picks: make([]*pick, len(d.needs)), volumes: make([]*volume, len(d.needs))}
-	b.component(d, i)
-	s := sum{low: money(b.low), priced: true, none: b.infeasible}
-	for j := range b.items {
-		if it := &b.items[j]; it.unknown != "" && it.part != PartBackup && it.part != PartWrites && it.part != PartReads {
-			s.priced = false
+// partial prices one need of a demand by itself, changed if need be.
+func (p *place) partial(d *demand, i int, change func(*need)) sum {
+	b := &bid{place: p, picks: make([]*pick, i+1), volumes: make([]*volume, i+1)}
+	n := d.needs[i]
+	if change != nil {
+		change(&n)
+	}
+	b.component(d, &n, i)
+	return sum{low: money(b.low), items: b.items, none: b.infeasible}
+}
+
+// less gives the difference to another sum. A part without a known price is none when the same is bought of it both times; else the
+// difference is not known, and the part is named.
+func (s *sum) less(o *sum) (decimal.Decimal, Part) {
+	difference := s.low.Sub(o.low)
+	for _, pair := range [][2]*sum{{s, o}, {o, s}} {
+		for i := range pair[0].items {
+			it := &pair[0].items[i]
+			if it.unknown == "" {
+				continue
+			}
+			same := slices.ContainsFunc(pair[1].items, func(x item) bool {
+				return x.part == it.part && x.unknown != "" && x.low.Equal(it.low) && x.high.Equal(it.high) && it.part != PartMachine && it.part != PartDatabase
+			})
+			if !same {
+				return difference, it.part
+			}
 		}
 	}
-	return s
+	return difference, ""
 }
 
 // steps says what the next step of each requirement up or down would cost at the best offer's place.
@@ -45,17 +65,18 @@ func (s *search) steps(c *contender) []Step {
 	}
 	var list []costly
 	for i := range d.needs {
-		list = append(list, costly{i, p.partial(d, i)})
+		list = append(list, costly{i, p.partial(d, i, nil)})
 	}
 	if len(list) > mostStepped {
 		slices.SortStableFunc(list, func(a, b costly) int { return b.sum.low.Cmp(a.sum.low) })
 		list = list[:mostStepped]
 	}
+	grow := d.grow()
 	for _, each := range list {
 		for _, l := range d.componentLevers(each.need) {
 			if l.amount == 0 {
 				if l.id == d.needs[each.need].id+".highAvailability" {
-					out = append(out, s.step(c, each.sum, l.id, "true", "false", d.freed([]lever{l}), each.need))
+					out = append(out, s.step(c, each.sum, l.id, "true", "false", l.ease, each.need))
 				}
 				continue
 			}
@@ -64,10 +85,10 @@ func (s *search) steps(c *contender) []Step {
 				ups = []float64{l.amount + 1, l.amount - 1}
 			}
 			for _, to := range ups {
-				out = append(out, s.step(c, each.sum, l.id, l.write(l.amount), l.write(to), d.with(each.need, func(n *need) { l.set(n, to) }), each.need))
+				out = append(out, s.step(c, each.sum, l.id, l.write(l.amount), l.write(to), func(n *need) { l.set(n, to) }, each.need))
 			}
 		}
-		for _, l := range d.grow() {
+		for _, l := range grow {
 			if l.need != each.need {
 				continue
 			}
@@ -75,23 +96,26 @@ func (s *search) steps(c *contender) []Step {
 			if d.needs[l.need].engine != "" {
 				id, from, to = d.needs[l.need].id+".highAvailability", "false", "true"
 			}
-			out = append(out, s.step(c, each.sum, id, from, to, d.freed([]lever{l}), each.need))
+			out = append(out, s.step(c, each.sum, id, from, to, l.ease, each.need))
 		}
 	}
 	return append(out, s.objectiveSteps(c)...)
 }
 
 // step prices a component anew.
-func (s *search) step(c *contender, now sum, id, from, to string, changed *demand, need int) Step {
+func (s *search) step(c *contender, now sum, id, from, to string, change func(*need), need int) Step {
 	st := Step{Requirement: id, From: from, To: to, Offer: c.place.name()}
-	then := c.place.partial(changed, need)
+	then := c.place.partial(s.demand, need, change)
 	switch {
 	case then.none != "":
 		st.Says = "not offered: " + then.none
-	case !now.priced || !then.priced:
-		st.Says = "a price is unknown"
 	default:
-		st.Monthly = s.withFee(c, then.low.Sub(now.low))
+		difference, unknown := then.less(&now)
+		if unknown != "" {
+			st.Says = "no price of the " + string(unknown) + " is known"
+			break
+		}
+		st.Monthly = s.withFee(c, difference)
 	}
 	return st
 }
@@ -171,20 +195,20 @@ func (s *search) availabilityStep(c *contender, want, next float64) Step {
 			used = fewer
 		}
 	}
-	total, known := decimal.Decimal{}, true
+	total, unknown := decimal.Decimal{}, Part("")
 	for _, l := range used {
-		now, then := p.partial(&d, l.need), p.partial(d.freed([]lever{l}), l.need)
-		known = known && now.priced && then.priced && then.none == ""
-		total = total.Add(then.low).Sub(now.low)
+		now, then := p.partial(&d, l.need, nil), p.partial(&d, l.need, l.ease)
+		difference, part := then.less(&now)
+		unknown, total = cmp.Or(unknown, part), total.Add(difference)
 		if st.Says != "" {
 			st.Says += " and "
 		}
 		st.Says += l.id
 	}
-	if known {
+	if unknown == "" {
 		st.Monthly = s.withFee(c, total)
 	} else {
-		st.Says += "; a price is unknown"
+		st.Says += "; no price of the " + string(unknown) + " is known"
 	}
 	return st
 }

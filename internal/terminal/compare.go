@@ -215,6 +215,10 @@ func (s *Screen) background(c compare.Comparison, offers []compare.Offer) {
 		}
 		s.Line("    availability = %s", offers[i].Formula)
 		for _, t := range offers[i].Terms {
+			if t.Percent == 0 {
+				s.Line("      %s: %s", t.Component, t.Condition)
+				continue
+			}
 			s.Line("      %s: %s %% by %s %s (%s)", t.Component, compare.Percent(t.Percent), t.Service, t.Scope, t.Condition)
 		}
 		for _, p := range offers[i].Preflight {
