@@ -29,8 +29,8 @@ var errUnchanged = errors.New("unchanged")
 // list's ETag. With the ETag of what was read before, an unchanged list gives errUnchanged.
 func (f *fetcher) download(ctx context.Context, name, address, known string) (path, etag string, err error) {
 	path = f.store.part(f.provider, name)
+	reached := size(path)
 	for tried := 0; ; {
-		before := size(path)
 		state, err := f.fetchInto(ctx, path, address, known)
 		if err == nil {
 			return path, state.ETag, nil
@@ -38,8 +38,9 @@ func (f *fetcher) download(ctx context.Context, name, address, known string) (pa
 		if errors.Is(err, errUnchanged) || ctx.Err() != nil {
 			return "", known, err
 		}
-		if tried++; size(path) > before {
-			tried = 1 // it goes on, if slowly
+		tried++
+		if now := size(path); now > reached { // it goes on, if slowly; what was fetched twice is no progress
+			reached, tried = now, 1
 		}
 		if err := f.wait(ctx, err, tried); err != nil {
 			return "", "", err

@@ -45,7 +45,7 @@ type Report struct {
 	Gone     []string      `json:"gone,omitempty"`
 	Missing  []string      `json:"missing,omitempty"` // regions that the lists do not have; what was read of them before is kept
 	Unknown  []string      `json:"unknown,omitempty"` // regions with prices whose country the catalogue does not know
-	Doubts   []Doubt       `json:"doubts,omitempty"`
+	Doubts   []Doubt       `json:"doubts,omitempty"`  // prices that are not believed, and left out when the catalogue is read
 	Took     time.Duration `json:"took"`
 	Error    string        `json:"error,omitempty"`
 	readings []*reading    // of this run and those kept from earlier ones

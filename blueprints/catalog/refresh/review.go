@@ -14,9 +14,8 @@ import (
 // Doubt is a reason not to believe what was read.
 type Doubt struct {
 	Region string `json:"region"`
-	Type   string `json:"type"` // of machine; empty when it is the whole list
+	Type   string `json:"type,omitempty"` // of machine; empty when it is the whole list, or the reason names it
 	Reason string `json:"reason"`
-	price  bool   // of this price alone: the rest can do without it
 }
 
 func (d Doubt) String() string {
@@ -28,8 +27,9 @@ func (d Doubt) String() string {
 
 // Refused says that what was read was not put in place of what serves.
 type Refused struct {
-	Provider string
-	Doubts   []Doubt
+	Provider   string
+	Doubts     []Doubt
+	Acceptable bool // Options.Accept would take the prices all the same
 }
 
 func (r *Refused) Error() string {
@@ -53,7 +53,7 @@ const (
 	fewest     = 5 // machines, to speak of a share
 )
 
-// review compares what was read in this run with the catalogue's rules and with what it said before.
+// review compares what was read in this run with what the catalogue said before. The catalogue's own rules follow in check.
 func (o *Options) review(r *Report) []Doubt {
 	read := map[string]bool{}
 	for _, f := range r.Files {
@@ -64,16 +64,6 @@ func (o *Options) review(r *Report) []Doubt {
 		for _, series := range got.Series {
 			if series.Name != "on-demand" || !read[got.Name] {
 				continue
-			}
-			var machines []catalog.Instance
-			for _, t := range got.Types {
-				if amount, sold := series.Prices[t.Type]; sold {
-					t.Hourly = &catalog.Price{Amount: amount, Currency: "USD", Origin: series.Origin}
-					machines = append(machines, t)
-				}
-			}
-			for _, d := range catalog.Doubts(machines) {
-				all = append(all, Doubt{Region: series.Region, Type: d.Type, Reason: d.Reason, price: true})
 			}
 			all = append(all, o.changes(r, series)...)
 		}
@@ -93,7 +83,7 @@ func (o *Options) changes(r *Report, series catalog.Series) []Doubt {
 			continue
 		}
 		if times := now.Div(before[typ]).InexactFloat64(); times > mostChange || times < 1/mostChange {
-			all = append(all, Doubt{Region: series.Region, Type: typ, price: true,
+			all = append(all, Doubt{Region: series.Region, Type: typ,
 				Reason: fmt.Sprintf("%s USD an hour, %.2g times the %s from before", now, times, before[typ])})
 		}
 	}
@@ -120,20 +110,4 @@ func prices(p *catalog.Provider, region string) map[string]decimal.Decimal {
 		}
 	}
 	return all
-}
-
-// leaveDoubtful takes doubtful prices out of what is written, with the reason. What was read stays as it was read.
-func leaveDoubtful(r *Report) {
-	for _, d := range r.Doubts {
-		for _, got := range r.readings {
-			for _, series := range got.Series {
-				if _, has := series.Prices[d.Type]; has && d.price && series.Region == d.Region {
-					delete(series.Prices, d.Type)
-					if series.Name == "on-demand" {
-						got.LeftOut = append(got.LeftOut, catalog.LeftOut{Type: d.Type, Region: d.Region, Reason: "not believed: " + d.Reason, Origin: got.Origin})
-					}
-				}
-			}
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"surety/blueprints"
 	"surety/blueprints/catalog"
 	"surety/internal/durable"
 )
@@ -22,11 +23,9 @@ func (o *Options) replace(s *store, r *Report) error {
 	if r.readings, err = s.readings(r.Provider); err != nil {
 		return err
 	}
-	r.Doubts = o.review(r)
-	if len(r.Doubts) > 0 && !o.Accept {
-		return &Refused{Provider: r.Provider, Doubts: r.Doubts}
+	if doubts := o.review(r); len(doubts) > 0 && !o.Accept {
+		return &Refused{Provider: r.Provider, Doubts: doubts, Acceptable: true}
 	}
-	leaveDoubtful(r)
 	version, err := s.version(r.Provider, o.Now())
 	if err != nil {
 		return err
@@ -39,7 +38,7 @@ func (o *Options) replace(s *store, r *Report) error {
 	if err := r.write(version); err != nil {
 		return err
 	}
-	if err := o.readBack(version, r); err != nil {
+	if err := o.check(version, r); err != nil {
 		return err
 	}
 	if err := s.serve(r.Provider, version); err != nil {
@@ -135,11 +134,28 @@ func writeTable(folder, name, columns string, rows [][]string) error {
 	return durable.WriteFile(filepath.Join(folder, name), text.Bytes())
 }
 
-// readBack reads a version as every command will, and compares: what cannot be read must not come to serve.
-func (o *Options) readBack(version string, r *Report) error {
-	c, _, err := catalog.Open(version)
+// check reads a version as every command will: by the catalogue's own rules, and against what was meant to be written. What cannot be read
+// or believed must not come to serve.
+func (o *Options) check(version string, r *Report) error {
+	found, err := catalog.Check(version, o.Now())
 	if err != nil {
-		return fmt.Errorf("what was written cannot be read back: %w", err)
+		return err
+	}
+	var refused []Doubt
+	for _, d := range found {
+		doubt := Doubt{Region: strings.TrimPrefix(d.Requirement, r.Provider+"."), Reason: d.Summary}
+		if d.Severity == blueprints.Error {
+			refused = append(refused, doubt)
+		} else {
+			r.Doubts = append(r.Doubts, doubt)
+		}
+	}
+	if len(refused) > 0 {
+		return &Refused{Provider: r.Provider, Doubts: refused}
+	}
+	c, _, err := catalog.OpenAt(o.Now(), version)
+	if err != nil {
+		return err
 	}
 	p := c.Provider(r.Provider)
 	for _, got := range r.readings {
@@ -148,8 +164,10 @@ func (o *Options) readBack(version string, r *Report) error {
 				continue
 			}
 			priced := prices(p, series.Region)
+			doubted := p.Doubted(series.Region)
 			for typ, amount := range series.Prices {
-				if read, ok := priced[typ]; !ok || !read.Equal(amount) {
+				left := slices.ContainsFunc(doubted, func(d catalog.Doubt) bool { return d.Type == typ })
+				if read, ok := priced[typ]; !left && (!ok || !read.Equal(amount)) {
 					return fmt.Errorf("what was written is not what is read back: %s in %s was %s and is %s", typ, series.Region, amount, read)
 				}
 			}
