@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -15,8 +16,10 @@ import (
 	"surety/blueprints/catalog"
 )
 
-// Compare holds a designed spec against the catalogue. An error is a provider or region that is named and not known, or a fault in the
-// catalogue's data.
+// ErrUnknown is in the error of a comparison that names a provider or region which the catalogue does not have.
+var ErrUnknown = errors.New("not in the catalogue")
+
+// Compare holds a designed spec against the catalogue. An error is ErrUnknown, or a fault in the catalogue's data.
 func Compare(doc *blueprints.Document, arch architecture.Architecture, cat *catalog.Catalog, o Options) (Comparison, error) {
 	var shops []shop
 	for _, p := range cat.Providers() {
@@ -62,6 +65,9 @@ func compareAll(doc *blueprints.Document, arch architecture.Architecture, shops 
 	best, rest := all, []*contender(nil)
 	if !o.All && len(o.Regions) == 0 {
 		best, rest = bestOfEach(all, d, o.Weights)
+		for _, c := range rest {
+			c.positions = nil // a thousand components times a hundred regions
+		}
 	}
 	shared := score(best, d, o.Weights)
 	slices.SortFunc(best, order)
@@ -107,14 +113,14 @@ func (s *search) choose(shops []shop) error {
 	}
 	for _, id := range s.o.Providers {
 		if !slices.Contains(known, id) {
-			return fmt.Errorf("no provider %q is known; there are: %s", id, strings.Join(known, ", "))
+			return fmt.Errorf("provider %q: %w; there are: %s", id, ErrUnknown, strings.Join(known, ", "))
 		}
 	}
 	for _, id := range s.o.Regions {
 		if !slices.ContainsFunc(s.shops, func(sh shop) bool {
 			return slices.ContainsFunc(sh.facts.Regions, func(r catalog.Region) bool { return named(id, sh.facts.ID, r.ID) })
 		}) {
-			return fmt.Errorf("no region %q of these providers is known; see: surety catalog list", id)
+			return fmt.Errorf("region %q: %w, or not of these providers; see: surety catalog list", id, ErrUnknown)
 		}
 	}
 	return nil

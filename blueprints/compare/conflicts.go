@@ -68,7 +68,7 @@ func less(a, b *option) bool {
 	return cmp.Or(a.a.total.Low.Cmp(b.a.total.Low), strings.Compare(a.place.name(), b.place.name())) < 0
 }
 
-// few keeps as many places as a large spec leaves time for: the cheapest for its first component, of each provider at least one.
+// few keeps as many places as a large spec leaves time for: those with prices first, and the cheapest for all it asks.
 func (s *search) few(places []*place, d *demand) []*place {
 	most := max(len(s.shops), mostWork/max(len(d.needs), 1))
 	if len(places) <= most {
@@ -82,15 +82,16 @@ func (s *search) few(places []*place, d *demand) []*place {
 				all = append(all, s.at(sh, r))
 			}
 		}
-		probe := &demand{needs: d.needs[:1], entries: [][]int{}, written: d.written, out: d.out, public: d.public}
-		totals := make(map[*place]*bid, len(all))
-		for _, p := range all {
-			totals[p] = p.bid(probe)
-		}
-		slices.SortStableFunc(all, func(a, b *place) int {
-			x, y := totals[a], totals[b]
-			return cmp.Or(cmp.Compare(zero(x.low), zero(y.low)), cmp.Compare(x.low, y.low))
+		free := *d
+		free.objectives = blueprints.Objectives{}
+		asked := s.contenders(&free, all)
+		slices.SortStableFunc(asked, func(a, b *contender) int {
+			return cmp.Or(cmp.Compare(b2i(a.infeasible != ""), b2i(b.infeasible != "")), cmp.Compare(b2i(!a.ranked()), b2i(!b.ranked())), a.total.Low.Cmp(b.total.Low))
 		})
+		for i, c := range asked {
+			c.positions = nil
+			all[i] = c.place
+		}
 		for i, p := range all {
 			s.sorted[p] = i
 		}
@@ -98,13 +99,6 @@ func (s *search) few(places []*place, d *demand) []*place {
 	kept := slices.Clone(places)
 	slices.SortFunc(kept, func(a, b *place) int { return cmp.Compare(s.sorted[a], s.sorted[b]) })
 	return kept[:most]
-}
-
-func zero(cents int64) int {
-	if cents == 0 {
-		return 1
-	}
-	return 0
 }
 
 // conflicts finds the smallest sets of requirements that no place meets together, and for each the ways out.

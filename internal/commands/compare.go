@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -80,15 +81,13 @@ func (a *app) compare(weights string, all bool, places []string) (compare.Compar
 	if err != nil {
 		return none, arch, err
 	}
-	for _, name := range append(o.Providers, o.Regions...) {
-		if id, _, _ := strings.Cut(name, "/"); cat.Provider(id) == nil && (strings.Contains(name, "/") || len(o.Regions) == 0) {
-			return none, arch, wrong("no provider %q is known; see: surety catalog list", id)
-		}
-	}
 	s := a.screen()
 	s.Doing("comparing")
 	result, err := compare.Compare(doc, arch, cat, o)
 	s.Doing("")
+	if errors.Is(err, compare.ErrUnknown) {
+		return result, arch, wrong("%w", err)
+	}
 	return result, arch, err
 }
 
