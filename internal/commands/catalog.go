@@ -32,7 +32,7 @@ surety/books of the user's configuration, then those of --book.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.catalogListCommand(), a.catalogShowCommand(), a.catalogAgeCommand(), a.catalogImportCommand(), a.catalogSchemaCommand())
+	c.AddCommand(a.catalogListCommand(), a.catalogShowCommand(), a.catalogAgeCommand(), a.catalogImportCommand(), a.catalogRefresh(), a.catalogSchemaCommand())
 	for _, sub := range c.Commands() {
 		refuseExtra(sub)
 	}

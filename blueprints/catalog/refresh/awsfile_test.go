@@ -78,7 +78,7 @@ var taipei = []sku{
 // writeLarge writes an EC2 price file of about the given length in the real form: indented, each machine with several systems and
 // tenancies, and for each of these the eighteen offers of reserved machines. It streams: nothing of it is held.
 func writeLarge(w io.Writer, length int64) error {
-	const bytesEach = 19_800 // of a product with its terms
+	const bytesEach = 23_400 // of a product with its terms
 	n := int(length / bytesEach)
 	systems := []string{"Linux", "Windows", "RHEL", "SUSE", "Linux", "Ubuntu Pro"}
 	name := func(i int) string { return fmt.Sprintf("m%d.%dxlarge", 100+i/len(systems)/32, 1<<0+i/len(systems)%32) }
