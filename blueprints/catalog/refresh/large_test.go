@@ -12,8 +12,14 @@ import (
 	"time"
 )
 
-// TestMain plays the process whose memory is measured, when it is told to.
+// TestMain plays the process whose memory is measured or that is killed, when it is told to.
 func TestMain(m *testing.M) {
+	if from := os.Getenv("SURETY_REFRESH_FROM"); from != "" {
+		_, err := Run(context.Background(), Options{Folder: os.Getenv("SURETY_REFRESH_TO"), Providers: []string{"aws"}, Regions: []string{"ap-east-2"},
+			Addresses: map[string]string{"aws": from}})
+		println(err.Error())
+		os.Exit(1)
+	}
 	if path := os.Getenv("SURETY_READ_LARGE"); path != "" {
 		if err := readLarge(path); err != nil {
 			println(err.Error())
