@@ -97,7 +97,7 @@ With --check nothing is written: the difference between a file and what would be
 		}
 		switch {
 		case *check != "":
-			return a.compare(*check, text)
+			return a.checkDocument(*check, text)
 		case *out != "":
 			if err := os.WriteFile(*out, []byte(text), 0o644); err != nil {
 				return fmt.Errorf("write document: %w", err)
@@ -159,8 +159,8 @@ func (a *app) performance(ctx context.Context, number string) (documents.Perform
 	return documents.FromEvidence(documents.Measured{Document: doc, Records: records, Release: r, Ledger: all.ledger, Results: all.results, Evidence: all.later})
 }
 
-// compare prints how a file differs from what would be written now.
-func (a *app) compare(file, text string) error {
+// checkDocument prints how a file differs from what would be written now.
+func (a *app) checkDocument(file, text string) error {
 	old, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fault("%s does not exist; write it with: surety docs performance -o %s%s", file, file, a.fileFlag())

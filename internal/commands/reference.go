@@ -35,12 +35,15 @@ func describe(out *strings.Builder, c *cobra.Command) {
 	if long == "" {
 		long = c.Short + "."
 	}
-	fmt.Fprintf(out, "\n### surety %s\n\n%s\n", c.Use, long)
+	fmt.Fprintf(out, "\n### %s\n\n%s\n", c.CommandPath()+strings.TrimPrefix(c.Use, c.Name()), long)
 	if c.Example != "" {
 		fmt.Fprintf(out, "\n```sh\n%s\n```\n", unindent(c.Example))
 	}
 	if own := flags(c.LocalNonPersistentFlags()); own != "" {
 		fmt.Fprintf(out, "\n%s", own)
+	}
+	for _, sub := range c.Commands() {
+		describe(out, sub)
 	}
 }
 

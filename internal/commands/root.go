@@ -75,6 +75,7 @@ and puts the previous release back by itself when one is not.`,
 	flags.String("target", "local", "where to build: local")
 	flags.Bool("json", false, "print JSON instead of text")
 	flags.Bool("no-color", false, "print without colours (also: NO_COLOR)")
+	flags.StringSlice("book", nil, "price book over the catalogue, or a folder of them (may be repeated)")
 	flags.BoolP("verbose", "v", false, "say more")
 	root.AddGroup(&cobra.Group{ID: groupSpec, Title: "Write requirements:"}, &cobra.Group{ID: groupBuild, Title: "Build and go back:"},
 		&cobra.Group{ID: groupLook, Title: "See what is true:"}, &cobra.Group{ID: groupHost, Title: "Reach what was built:"})
@@ -88,10 +89,12 @@ and puts the previous release back by itself when one is not.`,
 		}
 	}
 	add(groupSpec, a.initCommand(), a.validateCommand(), a.schemaCommand())
+	add(groupSpec, a.compareCommand(), a.costCommand())
 	add(groupBuild, a.planCommand(), a.upCommand(), a.deployCommand(), a.rollbackCommand(), a.backupCommand(), a.destroyCommand())
-	add(groupLook, a.drillCommand(), a.baselineCommand())
 	add(groupLook, a.verifyCommand(), a.ledgerCommand(), a.statusCommand(), a.historyCommand(), a.showCommand(), a.docsCommand())
+	add(groupLook, a.drillCommand(), a.baselineCommand())
 	add(groupHost, a.execCommand(), a.sshCommand(), a.logsCommand(), a.openCommand())
+	add(groupSpec, a.catalogCommand())
 	root.AddCommand(a.versionCommand(), exitCodesTopic())
 	root.AddCommand(a.insideCommands()...)
 	refuseExtra(root)

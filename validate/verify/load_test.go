@@ -100,7 +100,7 @@ func (w *world) judged(prefix string) (map[string]validate.Result, []Detail) {
 		found, details := w.once(prefix)
 		disturbed := false
 		for _, r := range found {
-			disturbed = disturbed || strings.Contains(r.Summary, "what drove the load was the limit")
+			disturbed = disturbed || strings.Contains(r.Summary, "what drove the load was the limit") || strings.Contains(r.Summary, "too few to bound it")
 		}
 		if !disturbed || w.disturbed {
 			return found, details
@@ -200,7 +200,7 @@ func TestKneeOfAServerGroup(t *testing.T) {
 	}
 }
 
-// A run that the generator itself limited says nothing of the target: here it is stopped and let go again and again.
+// What a run breaks that the generator itself limited says nothing of the target: here it is stopped and let go again and again.
 func TestLoadThatTheGeneratorLimits(t *testing.T) {
 	w := loaded(t, &queued{}, "{rps: 100, p95: 10ms}")
 	w.in.Effort.Load = 600 * time.Millisecond
@@ -220,8 +220,7 @@ func TestLoadThatTheGeneratorLimits(t *testing.T) {
 		}()
 	})
 	found, details := w.judged("load/web/")
-	w.expect(found, "rps", validate.Unproven, "the limit, not what was driven")
-	w.expect(found, "p95", validate.Unproven, "behind its own schedule")
+	w.expect(found, "p95", validate.Unproven, "behind its own schedule") // whereas the rate may be met all the same
 	if len(details) != mostLimited {
 		t.Errorf("%d runs, want %d", len(details), mostLimited)
 	}
