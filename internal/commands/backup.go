@@ -121,9 +121,11 @@ func (a *app) backupRun(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	if err := env.idle(); err != nil {
+	unlock, err := env.share("backup run")
+	if err != nil {
 		return err
 	}
+	defer func() { _ = unlock() }() // the kernel ends the lock with this process anyhow
 	s := a.screen()
 	told := []copiesOf{}
 	failed := 0
@@ -254,9 +256,11 @@ func (a *app) backupDrill(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	if err := env.idle(); err != nil {
+	unlock, err := env.share("backup drill")
+	if err != nil {
 		return err
 	}
+	defer func() { _ = unlock() }() // the kernel ends the lock with this process anyhow
 	in, _, err := a.drillInput(ctx, env)
 	if err != nil {
 		return err

@@ -172,6 +172,16 @@ func (e *environment) lock(command string) (func() error, error) {
 	unlock, err := e.engine.Lock(engine.Holder{PID: os.Getpid(), User: who(), Command: "surety " + command, Since: time.Now()})
 	var held *engine.LockedError
 	if errors.As(err, &held) {
+		return nil, fault("%s is in use: %w\nwait for it to end, then run this again", e.name, held)
+	}
+	return unlock, err
+}
+
+// share keeps others from changing the environment while it is measured, and refuses while another command changes it: what is half
+// done cannot be judged.
+func (e *environment) share(command string) (func() error, error) {
+	unlock, err := e.engine.Share(engine.Holder{PID: os.Getpid(), User: who(), Command: "surety " + command, Since: time.Now()})
+	if held := (*engine.LockedError)(nil); errors.As(err, &held) {
 		return nil, fault("%s is being changed: %w\nwait for it to end, then run this again", e.name, held)
 	}
 	return unlock, err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -112,10 +113,22 @@ func (a *app) configure(flags *pflag.FlagSet) error {
 	if err := a.settings.BindPFlags(flags); err != nil {
 		return err
 	}
-	folder, err := os.UserConfigDir()
-	if err != nil {
-		return nil // no home, no configuration file
+	if folder, err := os.UserConfigDir(); err == nil { // without a home there is no configuration file
+		if err := a.readConfig(folder); err != nil {
+			return err
+		}
 	}
+	// Read as a duration it would be 0 when it is none, and drive no load without a word.
+	if load := a.settings.GetString("load"); load != "" {
+		if d, err := time.ParseDuration(load); err != nil || d < 0 {
+			return wrong("load %q is no length of time: write it as 3s or 1m, or 0s for no load", load)
+		}
+	}
+	return nil
+}
+
+// readConfig reads the user's configuration file, if there is one.
+func (a *app) readConfig(folder string) error {
 	a.settings.SetConfigName("surety")
 	a.settings.SetConfigType("yaml")
 	a.settings.AddConfigPath(folder)

@@ -68,9 +68,11 @@ func (a *app) verify(ctx context.Context, suites []string, format string, keep b
 	if err != nil {
 		return err
 	}
-	if err := env.idle(); err != nil {
+	unlock, err := env.share("verify")
+	if err != nil {
 		return err
 	}
+	defer func() { _ = unlock() }() // the kernel ends the lock with this process anyhow
 	records, err := env.store.All()
 	if err != nil {
 		return err
@@ -95,11 +97,11 @@ func (a *app) verify(ctx context.Context, suites []string, format string, keep b
 	if err != nil {
 		return err
 	}
+	joined, err := env.proof(ctx, records, current, verify.Findings{Cause: a.verifyCause(suites, effort), Results: m.results})
+	if err != nil {
+		return err
+	}
 	if format == "text" {
-		joined, err := env.proof(ctx, records, current, verify.Findings{Cause: a.verifyCause(suites, effort), Results: m.results})
-		if err != nil {
-			return err
-		}
 		s := a.screen()
 		s.Results(m.results, verify.Headline)
 		a.showFigures(m.details)
@@ -107,13 +109,16 @@ func (a *app) verify(ctx context.Context, suites []string, format string, keep b
 	} else if err := a.writeMeasured(format, m); err != nil {
 		return err
 	}
-	if keep {
+	if keep && len(m.results) > 0 {
 		if err := a.keepEvidenceOf(env, current.Number, current.Hash, a.verifyCause(suites, effort), m.results, m.details); err != nil {
 			return err
 		}
 	}
 	if slices.ContainsFunc(m.results, func(r validate.Result) bool { return r.State == validate.Fail }) {
 		return ended(Breached, "a requirement is breached")
+	}
+	if slices.ContainsFunc(joined.ledger, func(e architecture.Entry) bool { return e.State == architecture.Breached }) {
+		return ended(Breached, "a requirement is breached, as was measured before: surety ledger"+a.fileFlag())
 	}
 	return nil
 }

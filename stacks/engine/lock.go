@@ -111,6 +111,28 @@ func (e *Engine) Busy() error {
 	return nil // closing gives the shared lock back
 }
 
+// Share holds the stack as it is while it is measured: others may measure too, and Lock is refused, with the name of the holder, until
+// unlock. It returns a *LockedError at once while somebody holds the lock.
+func (e *Engine) Share(holder Holder) (unlock func() error, err error) {
+	f, err := os.OpenFile(e.paths.lock, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("hold the state: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		locked := &LockedError{Path: e.paths.lock, Holder: readHolder(f)}
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, locked
+		}
+		return nil, fmt.Errorf("hold the state: %w", err)
+	}
+	if err := writeHolder(f, e.complete(holder)); err != nil { // of several who measure, the last is named
+		_ = f.Close()
+		return nil, err
+	}
+	return f.Close, nil // what the file then says is stale: nobody reads it but one who is refused
+}
+
 func (e *Engine) complete(h Holder) Holder {
 	if h.PID == 0 {
 		h.PID = os.Getpid()

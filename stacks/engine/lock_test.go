@@ -142,3 +142,44 @@ func TestBusyTellsWhoIsAtWork(t *testing.T) {
 		t.Errorf("looking has left a lock: %v", err)
 	}
 }
+
+// While somebody measures, others may measure and look, and nobody may change.
+func TestShareKeepsChangesOut(t *testing.T) {
+	dir := t.TempDir()
+	e, other := open(t, dir, newWorld()), open(t, dir, newWorld())
+	unlock, err := e.Lock(Holder{}) // makes the folder, as up does
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *LockedError
+	if _, err := other.Share(Holder{}); !errors.As(err, &locked) {
+		t.Errorf("shared while it is being changed: %v", err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	first, err := e.Share(Holder{Command: "surety verify"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := other.Share(Holder{Command: "surety verify"})
+	if err != nil {
+		t.Fatalf("two cannot measure at once: %v", err)
+	}
+	if err := open(t, dir, newWorld()).Busy(); err != nil {
+		t.Errorf("looking is refused: %v", err)
+	}
+	if err := first(); err != nil {
+		t.Error(err)
+	}
+	if _, err := e.Lock(Holder{}); !errors.As(err, &locked) || locked.Holder.Command != "surety verify" {
+		t.Errorf("changed while it is measured: %v", err)
+	}
+	if err := second(); err != nil {
+		t.Error(err)
+	}
+	if unlock, err = e.Lock(Holder{}); err != nil {
+		t.Fatal(err)
+	}
+	_ = unlock()
+}
