@@ -93,6 +93,7 @@ and puts the previous release back by itself when one is not.`,
 	add(groupLook, a.verifyCommand(), a.ledgerCommand(), a.statusCommand(), a.historyCommand(), a.showCommand())
 	add(groupHost, a.execCommand(), a.sshCommand(), a.logsCommand(), a.openCommand())
 	add(groupSpec, a.catalogCommand())
+	add(groupSpec, a.docsCommand())
 	root.AddCommand(a.versionCommand(), exitCodesTopic())
 	root.AddCommand(a.insideCommands()...)
 	refuseExtra(root)

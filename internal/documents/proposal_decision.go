@@ -37,7 +37,7 @@ func (p Proposal) alternatives(g *page) {
 		if o.Ranked {
 			score = ratio(o.Score)
 		}
-		rows = append(rows, []datum{path(o.Name()), plain(dash(o.Country)), right(bounds(l, o.Total) + " " + o.Currency + "\n" + g.in(Text{"prices from ", "價格自 "}) + day(l, o.OldestPrice)), right(availability), plain(support), right(score), p.standing(g, o)})
+		rows = append(rows, []datum{path(o.Name()), plain(dash(o.Country)), right(bounds(l, o.Total) + " " + o.Currency + "\n" + oldest(g, o)), right(availability), plain(support), right(score), p.standing(g, o)})
 	}
 	s.tableOr(g.columns(Text{"offer", "方案"}, Text{"country", "國家"}, Text{"#monthly", "#每月費用"}, Text{"#availability", "#可用性"}, Text{"support plan", "技術支援方案"}, Text{"#score", "#評分"}, Text{"verdict", "結果"}), rows, g.in(Text{"None was compared.", "未比較。"}))
 	rows = nil
@@ -63,6 +63,34 @@ func (p Proposal) alternatives(g *page) {
 			s.note(fmt.Sprintf(g.in(Text{"%d more regions were compared; surety compare --all lists them.", "另比較 %d 個區域，完整清單：surety compare --all。"}), more))
 		}
 	}
+}
+
+// oldest says of when the oldest price of an offer is.
+func oldest(g *page, o *compare.Offer) string {
+	if o.OldestPrice.IsZero() {
+		return g.in(Text{"of unknown date", "價格日期未知"})
+	}
+	return g.in(Text{"prices since ", "價格自 "}) + day(g.Language, o.OldestPrice)
+}
+
+// ranked counts the offers that could be held against each other.
+func ranked(offers []compare.Offer) int {
+	n := 0
+	for i := range offers {
+		if offers[i].Ranked {
+			n++
+		}
+	}
+	return n
+}
+
+// alone says that an offer won because nothing could be held against it, or nothing when it did not.
+func (p Proposal) alone(g *page) string {
+	if p.Comparison.Winner == "" || ranked(p.Comparison.Offers) != 1 {
+		return ""
+	}
+	return g.in(Text{"It is the only provider of which the prices of all machines are known: it was held against no other. Get the missing prices of the others (surety catalog refresh, or a price book) before relying on this choice.",
+		"僅此服務商具備全部主機之價格，故未與其他服務商比較；採用前應先取得其他服務商之價格（surety catalog refresh 或價目表）。"})
 }
 
 // mostOthers is how many further regions a proposal lists.
@@ -121,6 +149,9 @@ func (p Proposal) decision(g *page) {
 	c := p.Comparison
 	if c.Winner != "" {
 		s.text(g.in(Text{"The comparison proposes ", "比較結果建議 "}) + c.Winner + g.in(Text{".", "。"}))
+		if only := p.alone(g); only != "" {
+			s.text(only)
+		}
 	} else {
 		s.text(g.in(Text{"No offer meets all requirements: ", "無方案符合全部需求："}) + phrase(g.Language, c.Unmet))
 	}
