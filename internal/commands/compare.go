@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -82,6 +83,8 @@ func (a *app) compare(weights string, all bool, places []string) (compare.Compar
 	if err != nil {
 		return none, arch, err
 	}
+	// Thousands of prices are multiplied and thrown away: collecting them sooner costs a few milliseconds and halves what is held.
+	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	s := a.screen()
 	s.Doing("comparing")
 	result, err := compare.Compare(doc, arch, cat, o)
