@@ -123,7 +123,9 @@ var sentences = [][2]string{
 	{"the versions of %1 that %2 offers are not known", "%2 提供之 %1 版本未知"},
 	{"nothing is promised for %1, as far as is known; the rest comes to %2 %, %3 % required", "就所知 %1 無承諾；其餘合計 %2 %，要求 %3 %"},
 	{"%1 % by published terms, if their conditions hold, which is not known; %2 % required", "依公告條款 %1 %（條件是否成立未知），要求 %2 %"},
+	{"nothing is promised for %1, as far as is known", "就所知 %1 無承諾"}, {"the rest comes to %1 %", "其餘合計 %1 %"},
 	{"%1 % by published terms, %2 % required", "依公告條款 %1 %，要求 %2 %"},
+	{"%1 % required", "要求 %1 %"},
 	{"%1 a month, and no rate to %2 is known: give one in a price book", "每月 %1，無兌 %2 之匯率：請於價目表提供"},
 	{"%1 a month, %2 allowed; a price or a usage is unknown", "每月 %1，上限 %2；有價格或用量未知"},
 	{"%1 a month, %2 allowed; it depends on the usage", "每月 %1，上限 %2；取決於用量"},
@@ -165,6 +167,7 @@ var sentences = [][2]string{
 
 	// the whole, and what would change it
 	{"no offer meets the requirements", "無方案符合全部需求"},
+	{"no offer of which prices are known meets the requirements", "價格已知之方案均未符合全部需求"},
 	{"no requirement is known to be breached, but no offer has prices for all its machines", "無確知不符合之需求，但無方案具備全部主機之價格"},
 	{"no requirement is known to be breached everywhere, but no offer has prices for all its machines", "無確知全面不符合之需求，但無方案具備全部主機之價格"},
 	{"no regions of it are known", "區域未知"},
@@ -179,4 +182,9 @@ var sentences = [][2]string{
 	{"without it", "放棄此需求"},
 	{"%1 with %2 (%3)", "%1 增列 %2（%3）"},
 	{"%1 to %2 (%3)", "%1 改為 %2（%3）"},
+
+	// what was read back
+	{"running hosts", "執行中主機數"}, {"cpu limit read back", "讀回之 CPU 上限"}, {"memory limit read back", "讀回之記憶體上限"}, {"disk limit read back", "讀回之磁碟上限"},
+	{"CPU seen inside", "主機內所見 CPU"}, {"memory of the machine", "實體機記憶體"}, {"size of the file system /", "檔案系統 / 之容量"}, {"the control plane", "控制平面"},
+	{"at least %1", "至少 %1"}, {"%1 within %2 %", "%1，誤差 %2 % 以內"},
 }

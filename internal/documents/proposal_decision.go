@@ -30,6 +30,9 @@ func (p Proposal) alternatives(g *page) {
 			availability = g.in(Unknown) + "\n≤ " + availabilityOf(o.AtMost)
 		}
 		support := g.in(Text{"none known that answers as required", "無已知符合者"})
+		if p.Objectives.Support == nil {
+			support = g.in(Text{"none required", "未要求"})
+		}
 		if o.Support != nil {
 			support = o.Support.Plan
 		}
@@ -183,12 +186,18 @@ func (p Proposal) decision(g *page) {
 	if len(c.Positions) > 0 {
 		s.note(fmt.Sprintf(g.in(Text{"Cost is compared by the %d positions that every ranked offer prices, so that no offer gains by what is not known of it.", "費用以各評比方案均有價格之 %d 項比較，避免價格未知者得利。"}), len(c.Positions)))
 	}
-	s.heading(g.in(Text{"Where another offer would win", "轉折點"}))
-	var turns []string
-	for _, t := range c.Turns {
-		turns = append(turns, turning(g, t))
+	if c.Winner != "" {
+		s.heading(g.in(Text{"Where another offer would win", "轉折點"}))
+		nothing := Text{"No change of a single weight or price makes another offer win.", "單一權重或價格之變動均不改變結果。"}
+		if ranked(c.Offers) < 2 {
+			nothing = Text{"There is no other offer to turn to until its prices are known.", "其他方案之價格取得前，無可比較之轉折點。"}
+		}
+		var turns []string
+		for _, t := range c.Turns {
+			turns = append(turns, turning(g, t))
+		}
+		s.listOr(turns, g.in(nothing))
 	}
-	s.listOr(turns, g.in(Text{"No change of a single weight or price makes another offer win.", "單一權重或價格之變動均不改變結果。"}))
 	if len(c.Conflicts) > 0 {
 		s.heading(g.in(Text{"Requirements that no offer meets together", "無法同時符合之需求"}))
 		for _, conflict := range c.Conflicts {

@@ -91,6 +91,10 @@ func (p Proposal) summary(g *page) {
 			near = Text{"Most is known of %s in %s, at %s %s a month: it is described here until prices of the rest are known. What is missing is in section %d and below.",
 				"%s（%s）之已知資料最多，每月 %s %s，於其餘價格取得前以此方案說明；缺漏項目見第 %d 節及以下各節。"}
 		}
+		if !p.Chosen.Ranked && len(p.Comparison.Conflicts) > 0 {
+			near = Text{"Most is known of %s in %s, at %s %s a month: it is described here. Which requirements exclude each other, and the ways out with their costs, is in section %d.",
+				"%s（%s）之已知資料最多，每月 %s %s，以此方案說明；互斥之需求與放寬方式及費用見第 %d 節。"}
+		}
 		s.text(fmt.Sprintf(g.in(near), p.Provider, p.Region, bounds(l, p.Bill.Total), p.Bill.Currency, p.at("decision")))
 	default:
 		s.text(fmt.Sprintf(g.in(Text{"%s in %s was chosen by hand, at %s %s a month. By the weights in section %d the comparison prefers %s.",

@@ -187,11 +187,11 @@ func (s Sheet) built(p *page) {
 			rows = append(rows, []datum{plain(r.Check), plain("–"), plain(r.Summary), {word, state}, path(strings.Join(r.Requirements, "\n"))})
 		}
 		for _, e := range r.Evidence {
-			where := e.What
+			where := phrase(p.Language, e.What)
 			if e.From != "" {
-				where += "\n" + p.in(Text{"seen by ", "觀測自 "}) + e.From
+				where += "\n" + p.in(Text{"seen by ", "觀測自 "}) + phrase(p.Language, e.From)
 			}
-			rows = append(rows, []datum{plain(r.Check + "\n" + where), plain(dash(e.Want)), plain(dash(e.Got)), {word, state}, path(strings.Join(r.Requirements, "\n"))})
+			rows = append(rows, []datum{plain(r.Check + "\n" + where), plain(dash(phrase(p.Language, e.Want))), plain(dash(phrase(p.Language, e.Got))), {word, state}, path(strings.Join(r.Requirements, "\n"))})
 		}
 	}
 	sec.tableOr(p.columns(Text{"what was read back", "讀回項目"}, Text{"specified", "規格值"}, Text{"found", "實際值"}, Text{"verdict", "結果"}, Text{"requirement", "需求"}), rows,
@@ -279,9 +279,12 @@ func (s Sheet) support(p *page) {
 		required = p.span(r.Critical.Std())
 	}
 	facts := []pair{{p.in(Text{"Required first response, critical", "要求之最高等級首次回應時間"}), required}}
-	if s.Support == nil {
+	switch {
+	case s.Support == nil && s.Objectives.Support == nil:
+		facts = append(facts, pair{p.in(Text{"Plan", "方案"}), p.in(Text{"none", "無"})})
+	case s.Support == nil:
 		facts = append(facts, pair{p.in(Text{"Plan", "方案"}), p.in(Text{"no plan is known that answers as required", "無已知符合要求之方案"})})
-	} else {
+	default:
 		promised := p.in(Text{"none promised", "未承諾"})
 		if s.Support.Critical > 0 {
 			promised = p.span(s.Support.Critical)
