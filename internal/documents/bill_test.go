@@ -103,7 +103,7 @@ func TestBillCSV(t *testing.T) {
 func TestBillWithUnknowns(t *testing.T) {
 	b := exampleBill()
 	for i, want := range []struct{ quantity, price, monthly, reference string }{
-		{"1,460", "0.0456 USD", "66.58", "[1] 2026-01-31"}, {"25.5–300", "0.09 USD (first tier)", "2.30–27.00", "[2] 2026-01-31"}, {"730", "unknown", "unknown", "unknown"},
+		{"1,460", "0.0456 USD", "66.58", "[1] 2026-01-31"}, {"25.5–300", "0.09 USD\n(first tier)", "2.30–27.00", "[2] 2026-01-31"}, {"730", "unknown", "unknown", "unknown"},
 		{"unknown", "0.008 USD", "unknown", "[3] 2026-01-31"}, {"1", "–", "≥ 100.00", "see the item"},
 	} {
 		l := b.Lines[i]
