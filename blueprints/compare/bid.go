@@ -93,11 +93,18 @@ func (b *bid) server(n *need, i int) {
 	b.volumes[i] = v
 	switch {
 	case v == nil:
-		b.add(item{need: i, part: PartDisk, low: count.Mul(gib(n.disk)), unit: "GiB-month", unknown: "no price is known"})
+		unknown := "no price is known"
+		if b.place.options.IOPS > 0 {
+			unknown = fmt.Sprintf("no price of a volume type is known whose published limits give %s IOPS", figure(b.place.options.IOPS))
+		}
+		b.add(item{need: i, part: PartDisk, low: count.Mul(gib(n.disk)), unit: "GiB-month", unknown: unknown})
 	case v.perDisk:
 		b.add(item{need: i, part: PartDisk, low: count, unit: v.rate.Unit, rate: v.rate})
 	default:
 		b.add(item{need: i, part: PartDisk, low: count.Mul(gib(n.disk)), unit: "GiB-month", rate: v.rate})
+	}
+	if v != nil && v.iops != nil {
+		b.add(item{need: i, part: PartIOPS, name: "IOPS above those that come with the disk", low: count.Mul(v.bought), unit: "IOPS-month", rate: v.iops})
 	}
 	if family := licensed(n.os); family != "" {
 		quantity := count.Mul(month).Mul(decimal.NewFromFloat(got.cpu))
@@ -312,12 +319,17 @@ func boundsOf(low, high int64, open bool) Bounds {
 	return Bounds{Low: money(low), High: money(high)}
 }
 
-// priced tells whether a bid's machines all have prices, in a currency.
-func (b *bid) priced(currency string) bool {
+// priced tells whether as many of a bid's machines have prices, in a currency, as a level asks for.
+func (b *bid) priced(l level, currency string) bool {
+	with, without := 0, 0
 	for i := range b.items {
-		if it := &b.items[i]; it.open && (it.part == PartMachine || it.part == PartDatabase) {
-			return false
+		switch it := &b.items[i]; {
+		case it.part != PartMachine && it.part != PartDatabase:
+		case it.open:
+			without++
+		default:
+			with++
 		}
 	}
-	return b.place.currency == currency
+	return l == whatever || b.place.currency == currency && with > 0 && (l == partly || without == 0)
 }

@@ -40,6 +40,15 @@ func Compare(doc *blueprints.Document, arch architecture.Architecture, cat *cata
 	return c, nil
 }
 
+// level is of how many of a place's machines prices must be known, so that it counts in the search for ways out.
+type level int
+
+const (
+	whatever level = iota
+	partly
+	wholly
+)
+
 // search is one comparison under way.
 type search struct {
 	demand *demand
@@ -48,7 +57,7 @@ type search struct {
 	rate   exchange
 	places map[string]*place // those looked at, by name
 	sorted map[*place]int    // the likely first; made when it is needed
-	priced bool              // only places with prices for their machines count
+	level  level             // of the places that count
 }
 
 func compareAll(doc *blueprints.Document, arch architecture.Architecture, shops []shop, rate exchange, o Options) (Comparison, error) {
@@ -85,16 +94,18 @@ func compareAll(doc *blueprints.Document, arch architecture.Architecture, shops 
 	case len(best) > 0 && best[0].eligible() && best[0].ranked():
 		out.Winner = best[0].place.name()
 	case slices.ContainsFunc(all, (*contender).ranked):
-		s.priced = true
-		fallthrough
+		s.level, out.Fails, out.Unmet = wholly, true, "no offer that has prices for its machines meets the requirements"
+	case slices.ContainsFunc(all, func(c *contender) bool { return c.machines > 0 && c.eligible() }):
+		out.Unmet = "no requirement is known to be breached, but no offer has prices for all its machines"
+	case slices.ContainsFunc(all, func(c *contender) bool { return c.machines > 0 }):
+		s.level, out.Fails, out.Unmet = partly, true, "no offer of which prices are known meets the requirements"
 	case !slices.ContainsFunc(all, (*contender).eligible):
 		out.Fails, out.Unmet = true, "no offer meets the requirements"
-		if s.priced && slices.ContainsFunc(all, (*contender).eligible) {
-			out.Unmet = "no offer that has prices meets the requirements"
-		}
-		out.Conflicts = s.conflicts()
 	default:
-		out.Unmet = "no requirement is known to be breached, but no offer has prices for all its machines"
+		out.Unmet = "no requirement is known to be breached, but no offer has prices for its machines"
+	}
+	if out.Fails {
+		out.Conflicts = s.conflicts()
 	}
 	if len(best) > 0 && best[0].infeasible == "" {
 		out.Steps = s.steps(best[0])

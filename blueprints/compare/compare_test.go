@@ -276,3 +276,51 @@ func TestNamesMustBeKnown(t *testing.T) {
 		}
 	}
 }
+
+// A disk that must give operations a second gets a type whose published limits give them, with what must be bought.
+func TestIOPS(t *testing.T) {
+	a, m := alpha()
+	a.facts.ID = "aws"
+	m.rates = append(m.rates, rate(catalog.BlockStorage, "gp2", "0.05"), rate(catalog.BlockStorage, "gp3", "0.08"), rate(catalog.BlockIOPS, "gp3", "0.005"),
+		rate(catalog.BlockStorage, "io1", "0.125"), rate(catalog.BlockIOPS, "io1", "0.065"))
+	bill := func(text string, iops float64) (disk, bought string) {
+		o := compared(t, text, Options{IOPS: iops}, a).Offers[0]
+		disk, bought = o.line("servers.web", PartDisk).Monthly.String(), "none"
+		if l := o.line("servers.web", PartIOPS); l != nil {
+			bought = l.Monthly.String()
+		}
+		return disk, bought
+	}
+	large := spec("", "disk: 20GiB", "disk: 1100GiB")
+	for _, c := range []struct {
+		text         string
+		iops         float64
+		disk, bought string
+	}{
+		{spec(""), 0, "2.00", "none"},        // gp2: 2 × 20 × 0.05
+		{spec(""), 3000, "3.20", "none"},     // gp3: gp2 gives 100
+		{spec(""), 4000, "3.20", "10.00"},    // 2 × 1,000 × 0.005
+		{spec(""), 12000, "unknown", "none"}, // more than 500 per GiB
+		{large, 3300, "110.00", "none"},      // gp2 gives 3 per GiB
+		{large, 20000, "275.00", "2600.00"},  // io1
+	} {
+		if disk, bought := bill(c.text, c.iops); disk != c.disk || bought != c.bought {
+			t.Errorf("%v IOPS: %s and %s, want %s and %s", c.iops, disk, bought, c.disk, c.bought)
+		}
+	}
+}
+
+// Where only some prices are known, the offers of which they are are judged, and what nothing is known of comes last.
+func TestWhatIsKnownIsJudgedFirst(t *testing.T) {
+	a, m := alpha()
+	m.classes = nil // no database is known
+	b, n := beta()
+	n.instances, n.classes = nil, nil
+	c := compared(t, spec("availability: 99.9"), Options{Usage: given}, b, a)
+	if !c.Fails || c.Offers[0].Provider != "alpha" || len(c.Conflicts) == 0 {
+		t.Errorf("fails %v, first %s, conflicts %v", c.Fails, c.Offers[0].Provider, c.Conflicts)
+	}
+	if c := compared(t, spec("availability: 99"), Options{Usage: given}, b, a); c.Fails || c.Winner != "" || c.Unmet == "" {
+		t.Errorf("nothing is breached: fails %v, winner %q", c.Fails, c.Winner)
+	}
+}

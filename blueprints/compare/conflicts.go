@@ -33,7 +33,7 @@ func (s *search) meets(d *demand, all bool) *option {
 	places, _ := s.allowed(d.objectives.Residency)
 	for _, p := range s.few(places, d) {
 		a := p.answer(d)
-		if a.bid.infeasible != "" || len(a.broken) > 0 || (s.priced && !a.bid.priced(s.o.Currency)) {
+		if a.bid.infeasible != "" || len(a.broken) > 0 || !a.bid.priced(s.level, s.o.Currency) {
 			continue
 		}
 		o := &option{p, a}
@@ -301,7 +301,7 @@ func (s *search) best(without []lever, fallback *option) *option {
 	places, _ := s.allowed(d.objectives.Residency)
 	for _, p := range s.few(places, d) {
 		a := p.answer(d)
-		if a.bid.infeasible == "" && len(a.broken) == 0 && (!s.priced || a.bid.priced(s.o.Currency)) && (a.avail.percent > best.a.avail.percent+tolerance) {
+		if a.bid.infeasible == "" && len(a.broken) == 0 && a.bid.priced(s.level, s.o.Currency) && (a.avail.percent > best.a.avail.percent+tolerance) {
 			best = &option{p, a}
 		}
 	}

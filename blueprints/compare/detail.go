@@ -102,6 +102,8 @@ func (b *bid) line(d *demand, it *item) Line {
 		if got.term != "" {
 			l.What += ", committed " + got.term
 		}
+	case PartIOPS:
+		l.Requirements = d.asked(n.id + ".count")
 	case PartDisk:
 		l.What = diskName(n, b.volumes[it.need])
 		l.Requirements = d.asked(n.id+".size.disk", n.id+".count")

@@ -84,7 +84,11 @@ func (p *place) objectives(d *demand, a *answer) []Judgement {
 		case v.atMost < want-tolerance:
 			say(idAvailability, Breached, "%s %% by published terms, %s %% required", Percent(v.atMost), figure(want))
 		case v.missing != "":
-			say(idAvailability, Unproven, "nothing is promised for %s, as far as is known; the rest comes to %s %%, %s %% required", v.missing, Percent(v.atMost), figure(want))
+			rest := ""
+			if v.atMost < 100 {
+				rest = fmt.Sprintf("; the rest comes to %s %%", Percent(v.atMost))
+			}
+			say(idAvailability, Unproven, "nothing is promised for %s, as far as is known%s; %s %% required", v.missing, rest, figure(want))
 		case v.unproven:
 			say(idAvailability, Unproven, "%s %% by published terms, if their conditions hold, which is not known; %s %% required", Percent(v.percent), figure(want))
 		default:

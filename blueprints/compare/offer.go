@@ -25,6 +25,7 @@ type Part string
 const (
 	PartMachine         Part = "machine"
 	PartDisk            Part = "disk"
+	PartIOPS            Part = "IOPS"
 	PartLicence         Part = "OS licence"
 	PartDatabase        Part = "database"
 	PartDatabaseStorage Part = "database storage"

@@ -26,6 +26,8 @@ type Options struct {
 	Commit string
 	// Arch is the processor architecture: "amd64" when empty, "arm64", or "any", which gives software from packages either.
 	Arch string
+	// IOPS are the operations a second that each server's disk must give; 0: as many as a general-purpose SSD does.
+	IOPS float64
 	// Burstable allows types that give only a share of their CPUs all the time, whatever the spec says. See allowsBurstable.
 	Burstable bool
 }

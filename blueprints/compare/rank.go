@@ -20,6 +20,7 @@ type contender struct {
 	support    *Support
 	positions  []position
 	open       int // positions without an upper bound
+	machines   int // that have a price
 
 	compared Bounds
 	cost     float64 // the middle of compared
@@ -47,6 +48,9 @@ func contend(p *place, d *demand, a *answer, currency string) *contender {
 		}
 		if it.open {
 			c.open++
+		}
+		if !it.open && (it.part == PartMachine || it.part == PartDatabase) {
+			c.machines++
 		}
 		c.positions[i] = position{int32(it.need), it.part, it.from, it.to, it.open}
 	}
@@ -164,16 +168,19 @@ func (c *contender) compare(shared map[positionKey]bool, d *demand) {
 
 const (
 	unrankedClass   = 1 << 20
+	unknownClass    = 1 << 25
 	infeasibleClass = 1 << 30
 )
 
 // order puts the best first: what has prices and breaches nothing, then by how much it breaches, then likewise what has no prices for
-// its machines, and at the end where nothing can be offered.
+// all its machines or for none of them, and at the end where nothing can be offered.
 func order(a, b *contender) int {
 	class := func(c *contender) int {
 		switch {
 		case c.infeasible != "":
 			return infeasibleClass
+		case c.machines == 0:
+			return unknownClass + len(c.broken)
 		case !c.ranked():
 			return unrankedClass + len(c.broken)
 		}

@@ -14,6 +14,8 @@ type volume struct {
 	rate    *catalog.Rate
 	perDisk bool            // the rate is for a whole disk
 	monthly decimal.Decimal // of one disk
+	iops    *catalog.Rate   // for operations that are bought apart; nil: none
+	bought  decimal.Decimal // operations a second
 	medium  medium
 }
 
@@ -56,7 +58,8 @@ func mediumOf(provider string, r *catalog.Rate) medium {
 }
 
 // disk picks the cheapest volume type for a disk of a size: SSDs only, since the promises for machines on rotating disks are lower and
-// no requirement of the spec would notice the difference before a load does. Nil when no price is known.
+// no requirement of the spec would notice the difference before a load does. Where operations a second are asked for, only types whose
+// published limits give them. Nil when no price is known of such a one.
 func (p *place) disk(size int64) *volume {
 	if v, done := p.volumes[size]; done {
 		return v
@@ -64,7 +67,7 @@ func (p *place) disk(size int64) *volume {
 	var best *volume
 	consider := func(v volume, known bool) {
 		v.medium = mediumOf(p.facts.ID, v.rate)
-		if known && (v.medium == solid || v.medium == premium) && (best == nil || v.monthly.LessThan(best.monthly)) {
+		if known && p.hasten(&v, size) && (best == nil || v.monthly.LessThan(best.monthly)) {
 			best = &v
 		}
 	}

@@ -3,15 +3,12 @@ package commands
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
 	"surety/internal/documents"
@@ -22,15 +19,18 @@ import (
 func (a *app) docsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "docs",
-		Short: "Write documents from what was measured",
-		Long:  "Writes documents from the ledger, the releases and their evidence alone: nothing is measured, and the same records give the same bytes.",
-		Example: `  surety docs performance -o performance.html
+		Short: "Write documents from what was compared, built and measured",
+		Long:  "Writes documents from the spec, the catalogue, the releases and their evidence alone: nothing is measured, and the same records give the same bytes.",
+		Example: `  surety docs sheet -o sheet.html
+  surety docs proposal --lang zh-TW -o proposal.zh-TW.html
+  surety docs performance -o performance.html
   surety docs performance --lang zh-TW --format markdown`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	performance := a.docsPerformanceCommand()
 	refuseExtra(performance)
 	c.AddCommand(performance)
+	c.AddCommand(a.docsOffers()...)
 	return c
 }
 
@@ -97,7 +97,7 @@ With --check nothing is written: the difference between a file and what would be
 		}
 		switch {
 		case *check != "":
-			return a.checkDocument(*check, text)
+			return a.checkDocument("performance", *check, form, text)
 		case *out != "":
 			if err := os.WriteFile(*out, []byte(text), 0o644); err != nil {
 				return fmt.Errorf("write document: %w", err)
@@ -157,26 +157,4 @@ func (a *app) performance(ctx context.Context, number string) (documents.Perform
 		return documents.Performance{}, err
 	}
 	return documents.FromEvidence(documents.Measured{Document: doc, Records: records, Release: r, Ledger: all.ledger, Results: all.results, Evidence: all.later})
-}
-
-// checkDocument prints how a file differs from what would be written now.
-func (a *app) checkDocument(file, text string) error {
-	old, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fault("%s does not exist; write it with: surety docs performance -o %s%s", file, file, a.fileFlag())
-	}
-	if err != nil {
-		return fmt.Errorf("read document: %w", err)
-	}
-	if string(old) == text {
-		a.screen().Line("%s is up to date", file)
-		return nil
-	}
-	if !a.json() {
-		if _, err := a.stdout.Write(diff.Diff(file, old, "what was measured", []byte(text))); err != nil {
-			return err
-		}
-		a.screen().Line("%s is stale; write it anew with: surety docs performance -o %s%s", file, file, a.fileFlag())
-	}
-	return ended(Drifted, file+" is stale")
 }

@@ -156,7 +156,7 @@ func (l BillLine) price(lang Language) string {
 	}
 	text := l.UnitPrice.Amount.String() + " " + l.UnitPrice.Currency
 	if l.Tiered {
-		text += Text{" (first tier)", "（首級距）"}.in(lang)
+		text += Text{"\n(first tier)", "\n（首級距）"}.in(lang)
 	}
 	return text
 }
@@ -227,7 +227,7 @@ func (p *page) bill(s *section, b Bill) {
 		if line.Assumption != "" {
 			what += "\n" + p.in(Text{"note: ", "說明："}) + phrase(l, line.Assumption)
 		}
-		rows = append(rows, []datum{path(line.component(l)), plain(partWord(l, line.Part)), plain(what), right(line.quantity(l)), plain(unitWord(l, line.Unit)),
+		rows = append(rows, []datum{path(line.component(l)), plain(partWord(l, line.Part)), {what, "wide"}, right(line.quantity(l)), plain(unitWord(l, line.Unit)),
 			right(line.price(l)), right(bounds(l, line.Monthly)), whole(line.reference(l))})
 	}
 	rows = append(rows, []datum{plain(p.in(Text{"total", "合計"})), {}, {}, {}, {}, {}, right(bounds(l, b.Total)), {}})

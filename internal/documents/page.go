@@ -55,10 +55,16 @@ func right(text string) datum { return datum{text, "n"} }
 // Lines are the lines of the datum's text.
 func (c datum) Lines() []string { return strings.Split(c.Text, "\n") }
 
-// Parts are the parts of a path between its dots, with the dots.
-func (c datum) Parts() []string { return strings.SplitAfter(c.Text, ".") }
+// Paths are the parts of each line between its dots, with the dots.
+func (c datum) Paths() [][]string {
+	var all [][]string
+	for _, line := range c.Lines() {
+		all = append(all, strings.SplitAfter(line, "."))
+	}
+	return all
+}
 
-// texts gives words in the page's language.
+// in gives words in the page's language.
 func (p *page) in(t Text) string { return t.in(p.Language) }
 
 // section begins a section.

@@ -36,6 +36,7 @@ var knownPhrases = [][2]string{
 	{"of a host: %1; of data: %2", "主機：%1；資料：%2"},
 	{"backup every %1", "每 %1 備份一次"},
 	{"24 characters of 62 are 142 bits, beyond guessing", "62 種字元取 24 碼為 142 位元，無法猜測"},
+	{"machine", "主機"}, {"database", "資料庫"}, {"database storage", "資料庫儲存空間"}, {"balancer traffic", "負載平衡流量"},
 	{"instances", "數量"}, {"cpu", "vCPU"}, {"memory", "記憶體"}, {"disk", "磁碟空間"}, {"os", "作業系統"}, {"version", "版本"}, {"port", "連接埠"}, {"from", "來源網段"},
 	{"recovery", "復原方式"}, {"versioning", "版本控管"}, {"length", "長度"}, {"on", "啟用"}, {"unlimited", "不限"}, {"nothing", "無"}, {"standby", "備援節點"},
 
@@ -43,6 +44,7 @@ var knownPhrases = [][2]string{
 	{"%1: no known price", "%1：價格未知"},
 	{"%1: nothing bounds the usage", "%1：用量無上限"},
 	{"no price is known", "價格未知"},
+	{"no price of the %1 is known", "%1價格未知"},
 	{"a price is unknown", "有價格未知"},
 	{"its price is not known", "價格未知"},
 	{"no price with a standby is known", "含備援節點之價格未知"},
@@ -55,10 +57,10 @@ var knownPhrases = [][2]string{
 	{"%1 has no known price", "%1 之價格未知"},
 
 	// what is bought, and the usage that is assumed
-	{"%1 × a machine of at least %2 vCPU and %3", "%1 × 至少 %2 vCPU、%3 之主機"},
-	{"a machine of at least %1 vCPU and %2", "至少 %1 vCPU、%2 之主機"},
-	{"%1 a machine of at least %2 vCPU and %3, with standby", "%1，至少 %2 vCPU、%3，含備援節點"},
-	{"%1 a machine of at least %2 vCPU and %3", "%1，至少 %2 vCPU、%3"},
+	{"%1 × machine of at least %2 vCPU and %3", "%1 × 至少 %2 vCPU、%3 之主機"},
+	{"machine of at least %1 vCPU and %2", "至少 %1 vCPU、%2 之主機"},
+	{"%1 machine of at least %2 vCPU and %3, with standby", "%1，至少 %2 vCPU、%3，含備援節點"},
+	{"%1 machine of at least %2 vCPU and %3", "%1，至少 %2 vCPU、%3"},
 	{"%1, with standby", "%1，含備援節點"},
 	{"%1 GiB of database storage", "資料庫儲存空間 %1 GiB"},
 	{"%1 × %2 GiB of block storage", "%1 × 磁碟空間 %2 GiB"},
@@ -99,6 +101,7 @@ var knownPhrases = [][2]string{
 	{"of a previous generation", "前一世代機型"},
 	{"retrieval is charged for", "讀取另計費"}, {"kept in one zone", "僅存放於單一可用區"}, {"kept in a second region", "另存放於第二區域"}, {"watching each object is charged for", "監看物件另計費"},
 	{"an archive", "封存等級"}, {"not storage", "非儲存"},
+	{"arm64, amd64 required", "arm64，要求 amd64"}, {"amd64, arm64 required", "amd64，要求 arm64"},
 	{"%1 of memory, %2 required", "記憶體 %1，要求 %2"},
 	{"%1 vCPU, %2 required", "%1 vCPU，要求 %2"},
 	{"none of %1 types gives %2 vCPU and %3 of memory%4", "%1 種機型均無 %2 vCPU、%3 記憶體%4"},
@@ -120,7 +123,9 @@ var knownPhrases = [][2]string{
 	{"the versions of %1 that %2 offers are not known", "%2 提供之 %1 版本未知"},
 	{"nothing is promised for %1, as far as is known; the rest comes to %2 %, %3 % required", "就所知 %1 無承諾；其餘合計 %2 %，要求 %3 %"},
 	{"%1 % by published terms, if their conditions hold, which is not known; %2 % required", "依公告條款 %1 %（條件是否成立未知），要求 %2 %"},
+	{"nothing is promised for %1, as far as is known", "就所知 %1 無承諾"}, {"the rest comes to %1 %", "其餘合計 %1 %"},
 	{"%1 % by published terms, %2 % required", "依公告條款 %1 %，要求 %2 %"},
+	{"%1 % required", "要求 %1 %"},
 	{"%1 a month, and no rate to %2 is known: give one in a price book", "每月 %1，無兌 %2 之匯率：請於價目表提供"},
 	{"%1 a month, %2 allowed; a price or a usage is unknown", "每月 %1，上限 %2；有價格或用量未知"},
 	{"%1 a month, %2 allowed; it depends on the usage", "每月 %1，上限 %2；取決於用量"},
@@ -162,6 +167,7 @@ var knownPhrases = [][2]string{
 
 	// the whole, and what would change it
 	{"no offer meets the requirements", "無方案符合全部需求"},
+	{"no offer of which prices are known meets the requirements", "價格已知之方案均未符合全部需求"},
 	{"no requirement is known to be breached, but no offer has prices for all its machines", "無確知不符合之需求，但無方案具備全部主機之價格"},
 	{"no requirement is known to be breached everywhere, but no offer has prices for all its machines", "無確知全面不符合之需求，但無方案具備全部主機之價格"},
 	{"no regions of it are known", "區域未知"},
@@ -176,4 +182,9 @@ var knownPhrases = [][2]string{
 	{"without it", "放棄此需求"},
 	{"%1 with %2 (%3)", "%1 增列 %2（%3）"},
 	{"%1 to %2 (%3)", "%1 改為 %2（%3）"},
+
+	// what was read back
+	{"running hosts", "執行中主機數"}, {"cpu limit read back", "讀回之 CPU 上限"}, {"memory limit read back", "讀回之記憶體上限"}, {"disk limit read back", "讀回之磁碟上限"},
+	{"CPU seen inside", "主機內所見 CPU"}, {"memory of the machine", "實體機記憶體"}, {"size of the file system /", "檔案系統 / 之容量"}, {"the control plane", "控制平面"},
+	{"at least %1", "至少 %1"}, {"%1 within %2 %", "%1，誤差 %2 % 以內"},
 }

@@ -29,6 +29,7 @@ const (
 	nodePad    = 14.0
 	latinWidth = 6.9
 	hanWidth   = 12.2
+	nodeLeast  = 110.0 // a narrower box would not hold its text by D2's own measure, which then puts it beside the box
 )
 
 // ArchitectureD2 writes an architecture as D2 source, as the picture is made of it: internet on top, each flow an arrow with its port.
@@ -40,11 +41,11 @@ func ArchitectureD2(arch architecture.Architecture, l Language) string {
 		for _, line := range lines {
 			width = max(width, textWidth(line))
 		}
-		fmt.Fprintf(&out, "%s: %s {%swidth: %.0f; height: %.0f}\n", quoted(id), quoted(strings.Join(lines, "\n")), more, math.Ceil(width+2*nodePad), nodeLine*float64(len(lines))+2*nodePad)
+		fmt.Fprintf(&out, "%s: %s {%swidth: %.0f; height: %.0f; style.font-size: 12}\n", quoted(id), quoted(strings.Join(lines, "\n")), more, math.Max(nodeLeast, math.Ceil(width+2*nodePad)), nodeLine*float64(len(lines))+2*nodePad)
 	}
 	for _, f := range arch.Flows {
 		if f.From == architecture.Internet {
-			node(architecture.Internet, []string{Text{"internet", "網際網路"}.in(l)}, "shape: oval; ")
+			node(architecture.Internet, []string{Text{"internet", "網際網路"}.in(l)}, "style.stroke-dash: 3; ")
 			break
 		}
 	}
@@ -264,10 +265,6 @@ func (c *chart) node(class string, lines []string, x, y, width, height float64, 
 		c.Shapes = append(c.Shapes, shape{Kind: "path", Class: class, D: d},
 			shape{Kind: "path", Class: "lid", D: "M" + tenth(x) + " " + tenth(y+lid) + arc("0") + tenth(x+width) + " " + tenth(y+lid)})
 		y += lid / 2
-	case d2target.ShapeOval:
-		rx, ry := tenth(width/2), tenth(height/2)
-		half := " A" + rx + " " + ry + " 0 1 1 "
-		c.Shapes = append(c.Shapes, shape{Kind: "path", Class: class, D: "M" + tenth(x) + " " + tenth(y+height/2) + half + tenth(x+width) + " " + tenth(y+height/2) + half + tenth(x) + " " + tenth(y+height/2) + " Z"})
 	default:
 		c.rect(class, x, y, width, height)
 	}

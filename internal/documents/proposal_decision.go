@@ -30,6 +30,9 @@ func (p Proposal) alternatives(g *page) {
 			availability = g.in(Unknown) + "\n≤ " + availabilityOf(o.AtMost)
 		}
 		support := g.in(Text{"none known that answers as required", "無已知符合者"})
+		if p.Objectives.Support == nil {
+			support = g.in(Text{"none required", "未要求"})
+		}
 		if o.Support != nil {
 			support = o.Support.Plan
 		}
@@ -37,7 +40,7 @@ func (p Proposal) alternatives(g *page) {
 		if o.Ranked {
 			score = ratio(o.Score)
 		}
-		rows = append(rows, []datum{path(o.Name()), plain(dash(o.Country)), right(bounds(l, o.Total) + " " + o.Currency + "\n" + g.in(Text{"prices from ", "價格自 "}) + day(l, o.OldestPrice)), right(availability), plain(support), right(score), p.standing(g, o)})
+		rows = append(rows, []datum{path(o.Name()), plain(dash(o.Country)), right(bounds(l, o.Total) + " " + o.Currency + "\n" + oldest(g, o)), right(availability), plain(support), right(score), p.standing(g, o)})
 	}
 	s.tableOr(g.columns(Text{"offer", "方案"}, Text{"country", "國家"}, Text{"#monthly", "#每月費用"}, Text{"#availability", "#可用性"}, Text{"support plan", "技術支援方案"}, Text{"#score", "#評分"}, Text{"verdict", "結果"}), rows, g.in(Text{"None was compared.", "未比較。"}))
 	rows = nil
@@ -63,6 +66,34 @@ func (p Proposal) alternatives(g *page) {
 			s.note(fmt.Sprintf(g.in(Text{"%d more regions were compared; surety compare --all lists them.", "另比較 %d 個區域，完整清單：surety compare --all。"}), more))
 		}
 	}
+}
+
+// oldest says of when the oldest price of an offer is.
+func oldest(g *page, o *compare.Offer) string {
+	if o.OldestPrice.IsZero() {
+		return g.in(Text{"of unknown date", "價格日期未知"})
+	}
+	return g.in(Text{"prices since ", "價格自 "}) + day(g.Language, o.OldestPrice)
+}
+
+// ranked counts the offers that could be held against each other.
+func ranked(offers []compare.Offer) int {
+	n := 0
+	for i := range offers {
+		if offers[i].Ranked {
+			n++
+		}
+	}
+	return n
+}
+
+// alone says that an offer won because nothing could be held against it, or nothing when it did not.
+func (p Proposal) alone(g *page) string {
+	if p.Comparison.Winner == "" || ranked(p.Comparison.Offers) != 1 {
+		return ""
+	}
+	return g.in(Text{"It is the only provider of which the prices of all machines are known: it was held against no other. Get the missing prices of the others (surety catalog refresh, or a price book) before relying on this choice.",
+		"僅此服務商具備全部主機之價格，故未與其他服務商比較；採用前應先取得其他服務商之價格（surety catalog refresh 或價目表）。"})
 }
 
 // mostOthers is how many further regions a proposal lists.
@@ -121,6 +152,9 @@ func (p Proposal) decision(g *page) {
 	c := p.Comparison
 	if c.Winner != "" {
 		s.text(g.in(Text{"The comparison proposes ", "比較結果建議 "}) + c.Winner + g.in(Text{".", "。"}))
+		if only := p.alone(g); only != "" {
+			s.text(only)
+		}
 	} else {
 		s.text(g.in(Text{"No offer meets all requirements: ", "無方案符合全部需求："}) + phrase(g.Language, c.Unmet))
 	}
@@ -152,12 +186,18 @@ func (p Proposal) decision(g *page) {
 	if len(c.Positions) > 0 {
 		s.note(fmt.Sprintf(g.in(Text{"Cost is compared by the %d positions that every ranked offer prices, so that no offer gains by what is not known of it.", "費用以各評比方案均有價格之 %d 項比較，避免價格未知者得利。"}), len(c.Positions)))
 	}
-	s.heading(g.in(Text{"Where another offer would win", "轉折點"}))
-	var turns []string
-	for _, t := range c.Turns {
-		turns = append(turns, turning(g, t))
+	if c.Winner != "" {
+		s.heading(g.in(Text{"Where another offer would win", "轉折點"}))
+		nothing := Text{"No change of a single weight or price makes another offer win.", "單一權重或價格之變動均不改變結果。"}
+		if ranked(c.Offers) < 2 {
+			nothing = Text{"There is no other offer to turn to until its prices are known.", "其他方案之價格取得前，無可比較之轉折點。"}
+		}
+		var turns []string
+		for _, t := range c.Turns {
+			turns = append(turns, turning(g, t))
+		}
+		s.listOr(turns, g.in(nothing))
 	}
-	s.listOr(turns, g.in(Text{"No change of a single weight or price makes another offer win.", "單一權重或價格之變動均不改變結果。"}))
 	if len(c.Conflicts) > 0 {
 		s.heading(g.in(Text{"Requirements that no offer meets together", "無法同時符合之需求"}))
 		for _, conflict := range c.Conflicts {

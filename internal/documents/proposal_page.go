@@ -2,6 +2,7 @@ package documents
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"surety/blueprints/architecture"
@@ -77,12 +78,24 @@ func (p Proposal) summary(g *page) {
 	switch {
 	case p.Infeasible != "":
 		s.text(g.in(Text{"Nothing can be proposed in ", "無法於此提出方案："}) + p.Offer + g.in(Text{": ", "："}) + phrase(l, p.Infeasible))
+	case p.Winner == p.Offer && p.alone(g) != "":
+		s.text(fmt.Sprintf(g.in(Text{"%s in %s is proposed, at %s %s a month.", "建議採用 %s（%s），每月 %s %s。"}), p.Provider, p.Region, bounds(l, p.Bill.Total), p.Bill.Currency))
+		s.text(p.alone(g))
 	case p.Winner == p.Offer:
 		s.text(fmt.Sprintf(g.in(Text{"%s in %s is proposed, at %s %s a month: of all that meet the requirements it is the best by the weights in section %d.",
 			"建議採用 %s（%s），每月 %s %s：於符合需求之方案中，依第 %[5]d 節之權重為最佳。"}), p.Provider, p.Region, bounds(l, p.Bill.Total), p.Bill.Currency, p.at("decision")))
 	case p.Winner == "":
 		s.text(g.in(Text{"No offer meets all requirements: ", "無方案符合全部需求："}) + phrase(l, p.Unmet))
-		s.text(fmt.Sprintf(g.in(Text{"%s in %s comes nearest, at %s %s a month. What would have to give way is in section %d.", "最接近者為 %s（%s），每月 %s %s；須放寬之需求見第 %d 節。"}), p.Provider, p.Region, bounds(l, p.Bill.Total), p.Bill.Currency, p.at("decision")))
+		near := Text{"%s in %s comes nearest, at %s %s a month. What would have to give way is in section %d.", "最接近者為 %s（%s），每月 %s %s；須放寬之需求見第 %d 節。"}
+		if !p.Chosen.Ranked {
+			near = Text{"Most is known of %s in %s, at %s %s a month: it is described here until prices of the rest are known. What is missing is in section %d and below.",
+				"%s（%s）之已知資料最多，每月 %s %s，於其餘價格取得前以此方案說明；缺漏項目見第 %d 節及以下各節。"}
+		}
+		if !p.Chosen.Ranked && len(p.Comparison.Conflicts) > 0 {
+			near = Text{"Most is known of %s in %s, at %s %s a month: it is described here. Which requirements exclude each other, and the ways out with their costs, is in section %d.",
+				"%s（%s）之已知資料最多，每月 %s %s，以此方案說明；互斥之需求與放寬方式及費用見第 %d 節。"}
+		}
+		s.text(fmt.Sprintf(g.in(near), p.Provider, p.Region, bounds(l, p.Bill.Total), p.Bill.Currency, p.at("decision")))
 	default:
 		s.text(fmt.Sprintf(g.in(Text{"%s in %s was chosen by hand, at %s %s a month. By the weights in section %d the comparison prefers %s.",
 			"本案人工指定 %s（%s），每月 %s %s；依第 %d 節之權重，比較結果之最佳方案為 %s。"}), p.Provider, p.Region, bounds(l, p.Bill.Total), p.Bill.Currency, p.at("decision"), p.Winner))
@@ -219,7 +232,7 @@ func (p Proposal) schedule(g *page) {
 		for _, id := range layer {
 			proofs = append(proofs, id+g.in(Text{": ", "："})+proofOf(g, kinds[id]))
 			for _, f := range p.Architecture.Flows {
-				if f.From == id {
+				if f.From == id && f.To != id && !slices.Contains(needs, f.To) {
 					needs = append(needs, f.To)
 				}
 			}

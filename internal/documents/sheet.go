@@ -70,5 +70,6 @@ type Built struct {
 	Target  string            `json:"target"` // as "local"
 	Made    time.Time         `json:"made"`
 	State   string            `json:"state"`
+	Changed bool              `json:"changed"` // the specification asks for something else by now
 	Results []validate.Result `json:"results"` // of sizes, versions and numbers
 }

@@ -30,14 +30,21 @@ type Considered struct {
 // ErrNoOffer is that a comparison holds no such offer, or none at all.
 var ErrNoOffer = errors.New("no such offer")
 
-// offer gives the offer that is meant: the one named, else the winner, else the first that has prices. The error wraps ErrNoOffer and names
+// offer gives the offer that is meant: the one named, else the winner, else the first that has prices, else that of which
+// most is known. The error wraps ErrNoOffer and names
 // those that there are.
 func (c Considered) offer() (compare.Offer, error) {
 	wanted := cmp.Or(c.Offer, c.Comparison.Winner)
 	likely := []func(o compare.Offer) bool{func(o compare.Offer) bool { return o.Name() == wanted || o.Provider == wanted }}
 	if wanted == "" {
-		likely = []func(o compare.Offer) bool{func(o compare.Offer) bool { return o.Ranked }, func(o compare.Offer) bool { return o.Infeasible == "" },
-			func(compare.Offer) bool { return true }}
+		least := -1 // of the offers that lack prices, the one that lacks fewest
+		for _, o := range c.Comparison.Offers {
+			if o.Infeasible == "" && (least < 0 || len(o.Unknown) < least) {
+				least = len(o.Unknown)
+			}
+		}
+		likely = []func(o compare.Offer) bool{func(o compare.Offer) bool { return o.Ranked },
+			func(o compare.Offer) bool { return o.Infeasible == "" && len(o.Unknown) == least }, func(compare.Offer) bool { return true }}
 	}
 	for _, is := range likely {
 		if i := slices.IndexFunc(c.Comparison.Offers, is); i >= 0 {

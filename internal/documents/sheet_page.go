@@ -176,19 +176,22 @@ func (s Sheet) built(p *page) {
 		sec.note(p.in(Text{"It was built on the local cloud, which proves the specification and costs nothing. The bill of materials below is for the provider named above.",
 			"本環境建置於本機雲端，用以驗證規格，不產生費用；後列採購項目明細係針對上列雲服務提供商。"}))
 	}
+	if b.Changed {
+		sec.text(p.in(Text{"The specification was changed since: this is what stands, and the other sections are what is asked for now.", "需求規格於建置後已變更：本節為現況，其餘各節為目前之需求。"}))
+	}
 	var rows [][]datum
 	for _, r := range b.Results {
 		state := stateWord(r.State)
 		word, _ := say(p.Language, state)
 		if len(r.Evidence) == 0 {
-			rows = append(rows, []datum{plain(r.Check), plain("–"), plain(r.Summary), {word, state}, path(strings.Join(r.Requirements, " "))})
+			rows = append(rows, []datum{plain(r.Check), plain("–"), plain(r.Summary), {word, state}, path(strings.Join(r.Requirements, "\n"))})
 		}
 		for _, e := range r.Evidence {
-			where := e.What
+			where := phrase(p.Language, e.What)
 			if e.From != "" {
-				where += "\n" + p.in(Text{"seen by ", "觀測自 "}) + e.From
+				where += "\n" + p.in(Text{"seen by ", "觀測自 "}) + phrase(p.Language, e.From)
 			}
-			rows = append(rows, []datum{plain(r.Check + "\n" + where), plain(dash(e.Want)), plain(dash(e.Got)), {word, state}, path(strings.Join(r.Requirements, " "))})
+			rows = append(rows, []datum{plain(r.Check + "\n" + where), plain(dash(phrase(p.Language, e.Want))), plain(dash(phrase(p.Language, e.Got))), {word, state}, path(strings.Join(r.Requirements, "\n"))})
 		}
 	}
 	sec.tableOr(p.columns(Text{"what was read back", "讀回項目"}, Text{"specified", "規格值"}, Text{"found", "實際值"}, Text{"verdict", "結果"}, Text{"requirement", "需求"}), rows,
@@ -276,9 +279,12 @@ func (s Sheet) support(p *page) {
 		required = p.span(r.Critical.Std())
 	}
 	facts := []pair{{p.in(Text{"Required first response, critical", "要求之最高等級首次回應時間"}), required}}
-	if s.Support == nil {
+	switch {
+	case s.Support == nil && s.Objectives.Support == nil:
+		facts = append(facts, pair{p.in(Text{"Plan", "方案"}), p.in(Text{"none", "無"})})
+	case s.Support == nil:
 		facts = append(facts, pair{p.in(Text{"Plan", "方案"}), p.in(Text{"no plan is known that answers as required", "無已知符合要求之方案"})})
-	} else {
+	default:
 		promised := p.in(Text{"none promised", "未承諾"})
 		if s.Support.Critical > 0 {
 			promised = p.span(s.Support.Critical)

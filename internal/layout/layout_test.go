@@ -23,6 +23,7 @@ var rooms = map[string][]string{
 	"blueprints/catalog":                  {"blueprints"},
 	"blueprints/catalog/refresh":          {"blueprints", "blueprints/catalog", "internal/durable"},
 	"blueprints/compare":                  {"blueprints", "blueprints/architecture", "blueprints/architecture/reliability", "blueprints/catalog"},
+	"blueprints/assess":                   {"blueprints", "blueprints/catalog"},
 	"blueprints/architecture":             {"blueprints", "blueprints/architecture/reliability"},
 	"blueprints/architecture/reliability": {},
 	"stacks":                              {"blueprints", "blueprints/architecture"},
