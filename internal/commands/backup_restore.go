@@ -134,7 +134,7 @@ func (a *app) backupRestore(ctx context.Context, name string, r restoration) (er
 		s.Line("left out, as they mean nothing elsewhere: %s", strings.Join(got.Skipped, " "))
 	}
 	if ended.restored.Copy.Kind == backup.Cluster {
-		s.Line("look into it: runuser -u postgres -- postgres -D %s -k /tmp -c listen_addresses=   (as the owner of its files)", filepath.Join(folder, "data"))
+		s.Line("look into it: chown -R postgres %s && runuser -u postgres -- postgres -D %s -k /tmp -c listen_addresses=", folder, filepath.Join(folder, "data"))
 	}
 	return nil
 }

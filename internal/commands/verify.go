@@ -103,6 +103,10 @@ func (a *app) verify(ctx context.Context, suites []string, format string, keep b
 	}
 	if format == "text" {
 		s := a.screen()
+		if len(m.results) == 0 {
+			s.Line("nothing was measured: the spec requires nothing that %s measures with this effort; see: surety plan%s, surety verify --help", strings.Join(suites, ", "), a.fileFlag())
+			return nil
+		}
 		s.Results(m.results, verify.Headline)
 		a.showFigures(m.details)
 		s.LedgerSummary(joined.ledger)
@@ -127,6 +131,9 @@ func (a *app) verify(ctx context.Context, suites []string, format string, keep b
 // what stands beside a requirement.
 func (a *app) showFigures(details []verify.Detail) {
 	s := a.screen()
+	if !a.verbose() {
+		details = lastRuns(details)
+	}
 	t := s.Table("measured", "quantity", "figure [95 % interval]", "required")
 	shown := 0
 	for _, f := range verify.Figures(details) {
@@ -139,6 +146,23 @@ func (a *app) showFigures(details []verify.Detail) {
 	if shown > 0 {
 		t.Print()
 	}
+}
+
+// lastRuns leaves out the runs that were made again.
+func lastRuns(details []verify.Detail) []verify.Detail {
+	last := map[string]int{}
+	for i, d := range details {
+		if d.Load != nil {
+			last[d.Check] = i
+		}
+	}
+	var kept []verify.Detail
+	for i, d := range details {
+		if d.Load == nil || last[d.Check] == i {
+			kept = append(kept, d)
+		}
+	}
+	return kept
 }
 
 // writeMeasured writes what was found for programs, with the measurements in full where the form has room for them.

@@ -221,14 +221,14 @@ func (d *driving) watched() []stacks.Host {
 }
 
 // decide joins what the runs say of a leaf. It is met when the first run says so and none says otherwise, breached when two say so.
-// Runs that the generator limited say only what they meet.
+// What runs break that the generator limited does not count.
 func (d *driving) decide(l leaf, all []*loadRun, more []validate.Evidence) verdict {
 	said, limit := map[validate.State]int{}, ""
 	var runs []*loadRun
 	var evidence []validate.Evidence
 	for _, r := range all {
 		f := l.judge(r)
-		if r.limit != "" && f.state != validate.Pass {
+		if r.limit != "" && f.state == validate.Fail {
 			limit = r.limit
 			continue
 		}
