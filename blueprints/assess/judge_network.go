@@ -23,6 +23,9 @@ func (j *judge) ports(p *plan) {
 	for i, l := range p.system.Listens {
 		at := p.said(fmt.Sprintf("listens[%d]", i))
 		switch name := remote[l.Port]; {
+		case l.Protocol == "icmp":
+			p.find(Finding{Level: Changes, Topic: TopicPorts, From: l.String(), To: "closed", Reason: "the spec's flows are TCP: no answer to a ping is among them", Mend: "let what watches it connect to its port",
+				Facts: append(at, language("servers.*.runs.port"))})
 		case l.Protocol != "tcp":
 			p.find(Finding{Level: Blocks, Topic: TopicPorts, From: l.String(), Reason: "the spec's flows are TCP, and it has no words for " + l.Protocol,
 				Mend: "leave it out when nobody needs it; else keep what needs it outside the spec", Facts: append(at, language("servers.*.runs.port"))})
