@@ -93,6 +93,7 @@ func TestClinic(t *testing.T) {
 		t.Errorf("verdicts:\n%s", verdicts)
 	}
 	golden(t, "clinic.draft.yaml", a.Draft)
+	golden(t, "clinic.md", a.Markdown(2))
 	a.Draft = ""
 	text, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {

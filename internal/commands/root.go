@@ -94,6 +94,7 @@ and puts the previous release back by itself when one is not.`,
 	add(groupHost, a.execCommand(), a.sshCommand(), a.logsCommand(), a.openCommand())
 	add(groupSpec, a.catalogCommand())
 	add(groupSpec, a.docsCommand())
+	add(groupSpec, a.assessCommand())
 	root.AddCommand(a.versionCommand(), exitCodesTopic())
 	root.AddCommand(a.insideCommands()...)
 	refuseExtra(root)

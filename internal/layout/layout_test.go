@@ -53,7 +53,7 @@ var rooms = map[string][]string{
 	"benchmarks/redis":                    {"benchmarks"},
 	"benchmarks/sql":                      {"benchmarks"},
 	"internal/documents":                  {"blueprints", "blueprints/architecture", "blueprints/catalog", "blueprints/compare", "stacks", "stacks/engine", "stacks/releases", "validate"},
-	"internal/terminal":                   {"blueprints", "blueprints/architecture", "blueprints/compare", "stacks", "stacks/engine", "stacks/releases", "validate"},
+	"internal/terminal":                   {"blueprints", "blueprints/architecture", "blueprints/assess", "blueprints/compare", "stacks", "stacks/engine", "stacks/releases", "validate"},
 	"internal/commands":                   {"*"},
 	"scripts":                             {},
 }
