@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"surety/blueprints"
 	"surety/blueprints/assess"
 )
 
@@ -110,18 +111,23 @@ func (w *world) frontend(f *found, r resource) {
 	}
 }
 
-// disks adds volumes that are attached to instances by resources of their own.
+// disks adds volumes that are attached to instances by resources of their own. Of equal instances the one with most counts.
 func (w *world) disks() {
+	attached := map[string]blueprints.Bytes{} // by instance ID
 	for _, r := range w.resources {
-		if r.kind != "aws_volume_attachment" {
-			continue
-		}
-		for _, v := range w.byID[r.text("volume_id")] {
-			for _, f := range w.found {
-				if w.resources[f.resource].text("id") == r.text("instance_id") && f.Kind == assess.Server {
-					f.Disk += gib(w.resources[v].values, "size")
-				}
+		if r.kind == "aws_volume_attachment" {
+			for _, v := range w.byID[r.text("volume_id")] {
+				attached[r.text("instance_id")] += gib(w.resources[v].values, "size")
 			}
+		}
+	}
+	for _, f := range w.found {
+		most := blueprints.Bytes(0)
+		for _, i := range f.resources {
+			most = max(most, attached[w.resources[i].text("id")])
+		}
+		if f.Kind == assess.Server {
+			f.Disk += most
 		}
 	}
 }

@@ -16,6 +16,14 @@ type resource struct {
 	values              map[string]any
 }
 
+// base is the address without the key of an instance: what count and for_each make equal ones of.
+func (r resource) base() string {
+	if strings.HasSuffix(r.address, "]") {
+		return r.address[:strings.LastIndexByte(r.address, '[')]
+	}
+	return r.address
+}
+
 // text gives an attribute as a text, "" when it is not there.
 func (r resource) text(key string) string { return text(r.values, key) }
 
@@ -95,7 +103,7 @@ func (r resource) ids() []string {
 	return out
 }
 
-// strings lists all texts anywhere in a value, but those of one attribute at its top.
+// allTexts lists all texts anywhere in a value, but those of one attribute at its top.
 func allTexts(value any, but string) []string {
 	var out []string
 	switch v := value.(type) {

@@ -70,7 +70,7 @@ func system(t *testing.T, file, name string) assess.System {
 // The figures that matter, said once more by hand: the golden files would keep a mistake.
 func TestWhatIsRead(t *testing.T) {
 	web := system(t, "aws.tfstate", "aws_instance.web[0]")
-	if web.CPU != 2 || web.Memory != 8<<30 || web.Disk != 130<<30 || web.Arch != "amd64" || len(web.Listens) != 2 || web.Listens[0].Port != 8080 {
+	if web.CPU != 2 || web.Memory != 8<<30 || web.Disk != 130<<30 || web.Arch != "amd64" || len(web.Listens) != 2 || web.Count != 2 || strings.Join(web.Addresses, " ") != "10.0.1.11 10.0.1.13" || web.Listens[0].Port != 8080 {
 		t.Errorf("m5.large has 2 vCPUs and 8 GiB; 30 GiB and a volume of 100: %+v", web)
 	}
 	if arm := system(t, "aws.tfstate", "aws_instance.web[1]"); arm.Arch != "arm64" || arm.Disk != 40<<30 {

@@ -28,9 +28,9 @@ type world struct {
 // found is a system and what the state says of its place in the network.
 type found struct {
 	assess.System
-	resource int
-	groups   []string // what rules are about: IDs of security groups, network tags
-	open     bool     // a balancer that faces the internet by its own settings
+	resources []int    // that it is: several when they are equal instances of one resource
+	groups    []string // what rules are about: IDs of security groups, network tags
+	open      bool     // a balancer that faces the internet by its own settings
 }
 
 // rule lets callers through to the members of a group.
@@ -104,9 +104,24 @@ func (w *world) add(i int, s assess.System, groups []string) *found {
 	w.read[i] = true
 	s.Name = cmp.Or(s.Name, r.name)
 	s.Position = blueprints.Position{File: w.path + " " + r.address}
-	f := &found{System: s, resource: i, groups: groups}
+	if s.Kind == assess.Server {
+		for _, f := range w.found {
+			if first := w.resources[f.resources[0]]; first.kind == r.kind && r.base() == first.base() && f.equal(s, groups) {
+				f.resources = append(f.resources, i)
+				f.Count = len(f.resources)
+				f.Addresses = append(f.Addresses, s.Addresses...)
+				return f
+			}
+		}
+	}
+	f := &found{System: s, resources: []int{i}, groups: groups}
 	w.found = append(w.found, f)
 	return f
+}
+
+// equal tells whether an instance of a resource differs from its siblings in its addresses and name only.
+func (f *found) equal(s assess.System, groups []string) bool {
+	return f.OS == s.OS && f.OSVersion == s.OSVersion && f.Arch == s.Arch && f.CPU == s.CPU && f.Memory == s.Memory && f.Disk == s.Disk && f.Notes == s.Notes && slices.Equal(f.groups, groups)
 }
 
 // named makes names unique: those that two systems have get their resource's address.
@@ -117,7 +132,7 @@ func (w *world) named() {
 	}
 	for _, f := range w.found {
 		if count[strings.ToLower(f.Name)] > 1 || strings.EqualFold(f.Name, "internet") {
-			f.Name = w.resources[f.resource].address
+			f.Name = w.resources[f.resources[0]].address
 		}
 	}
 }
@@ -191,6 +206,9 @@ func (w *world) let(f *found, r rule) {
 			f.Listens = append(f.Listens, l)
 		}
 	}
+	if r.protocol == "icmp" {
+		return // who may ping is no flow
+	}
 	for _, caller := range r.callers {
 		if caller == "0.0.0.0/0" || caller == "::/0" {
 			caller = "internet"
@@ -233,8 +251,8 @@ func (w *world) balance() {
 		if f.Kind != assess.Other {
 			continue
 		}
-		seen := map[int]bool{f.resource: true}
-		for queue := []int{f.resource}; len(queue) > 0; queue = queue[1:] {
+		seen := map[int]bool{f.resources[0]: true}
+		for queue := []int{f.resources[0]}; len(queue) > 0; queue = queue[1:] {
 			for _, next := range w.next(queue[0]) {
 				if seen[next] {
 					continue
@@ -247,7 +265,7 @@ func (w *world) balance() {
 			}
 		}
 		for _, to := range w.found {
-			if to.Kind == assess.Server && seen[to.resource] {
+			if to.Kind == assess.Server && slices.ContainsFunc(to.resources, func(k int) bool { return seen[k] }) {
 				f.DependsOn = append(f.DependsOn, to.Name)
 			}
 		}
