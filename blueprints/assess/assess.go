@@ -119,8 +119,9 @@ func Assess(inv Inventory, o Options) (Assessment, error) {
 		j.system(j.plans[i])
 	}
 	j.place()
-	j.callers()
 	j.dependencies()
+	j.callers()
+	j.withoutPort()
 	d := &draft{judge: j, name: cmp.Or(inv.Name, "existing"), check: o.Check}
 	text := d.settle()
 	a := Assessment{Name: d.name, Source: inv.Source, Providers: known.providers, At: o.Now, Systems: []Judged{}, Counts: map[Level]int{},
@@ -196,7 +197,10 @@ func (p *plan) verdict() Level {
 	return worst
 }
 
-func (p *plan) find(f Finding) { p.findings = append(p.findings, f) }
+func (p *plan) find(f Finding) {
+	f.Facts = distinct(f.Facts)
+	p.findings = append(p.findings, f)
+}
 
 // assume notes why a value stands in the draft that the inventory did not give.
 func (p *plan) assume(key, why string) {

@@ -93,6 +93,7 @@ func TestClinic(t *testing.T) {
 		t.Errorf("verdicts:\n%s", verdicts)
 	}
 	golden(t, "clinic.draft.yaml", a.Draft)
+	golden(t, "clinic.md", a.Markdown(2))
 	a.Draft = ""
 	text, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {
@@ -148,6 +149,7 @@ func TestVerdicts(t *testing.T) {
 		{"32 bits", debian + ", arch: i686", "", "changes processor architecture → amd64"},
 		{"more memory than any", "name: a, kind: server, memory: 40TiB", "", "blocks size"},
 		{"more than one machine has together", "name: a, kind: server, cpu: 800, memory: 30TiB", "gcp", "blocks size"},
+		{"more processors than any", "name: a, kind: server, cpu: 2000", "", "blocks size"},
 		{"a huge disk", "name: a, kind: server, disk: 100TiB", "", "blocks requirement"},
 		{"UDP", "name: a, kind: server, listens: [514/udp]", "", "blocks ports"},
 		{"a range", "name: a, kind: server, listens: [30000-31000/tcp]", "", "blocks ports"},
@@ -225,6 +227,25 @@ func TestFlows(t *testing.T) {
 	}
 }
 
+// A rule for the whole network is no reason to draft a circle; and two systems behind one balancer are one group, or two ports.
+func TestWideRulesAndBalancers(t *testing.T) {
+	a := assess(t, read(t, systems(
+		"name: lb, kind: other, software: F5, listens: [443], dependsOn: [w1, w2], reachedFrom: [internet]",
+		"name: w1, kind: server, listens: [8080], dependsOn: [api], addresses: [10.0.0.1], reachedFrom: [10.0.0.0/16]",
+		"name: w2, kind: server, listens: [8080], dependsOn: [api], addresses: [10.0.0.2]",
+		"name: api, kind: server, listens: [9000], addresses: [10.0.0.3], reachedFrom: [10.0.0.0/16]")), "")
+	doc := agrees(t, a)
+	if got := fmt.Sprint(doc.Spec.Servers["w1"].Uses, doc.Spec.Servers["w2"].Uses, doc.Spec.Servers["api"].Uses); got != "[servers.api] [servers.api servers.w1] []" {
+		t.Errorf("uses: %s", got)
+	}
+	if doc.Spec.Servers["w1"].Public == nil || doc.Spec.Servers["w2"].Public != nil || a.Systems[1].Verdict == Blocks || a.Systems[2].Verdict != Blocks {
+		t.Errorf("verdicts %s, %s; draft:\n%s", a.Systems[1].Verdict, a.Systems[2].Verdict, a.Draft)
+	}
+	if !slices.ContainsFunc(a.Systems[1].Findings, func(f Finding) bool { return strings.Contains(f.Reason, "not drafted is that of api") }) {
+		t.Errorf("that a use was left out is not said: %+v", a.Systems[1].Findings)
+	}
+}
+
 func TestCyclesBlock(t *testing.T) {
 	a := assess(t, read(t, systems("name: a, kind: server, listens: [80], dependsOn: [b]", "name: b, kind: server, listens: [81], dependsOn: [c]", "name: c, kind: server, listens: [82], dependsOn: [a]")), "")
 	agrees(t, a)
@@ -294,6 +315,46 @@ func TestAnyInventoryIsDrafted(t *testing.T) {
 		if again := assess(t, inv, a.Providers[0]); again.Draft != a.Draft {
 			t.Fatalf("round %d: the draft is not the same twice", n)
 		}
+	}
+}
+
+// What is written in the draft is what was in the inventory, whatever characters it has.
+func TestTextsSurvive(t *testing.T) {
+	command := []string{`C:\dir "x"`, "tab\there", "中文", "# no comment", "'", "true", "${x"}
+	inv := read(t, systems("name: a, kind: server, os: debian, osVersion: '12'"))
+	inv.Systems[0].Command = command
+	inv.Systems[0].Notes = "one\ntwo: {"
+	if got := agrees(t, assess(t, inv, "")).Spec.Servers["a"].Runs.Command; !slices.Equal(got, command) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Dates decide by the day that the assessment is for.
+func TestTheDayCounts(t *testing.T) {
+	c, err := catalog.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv := read(t, systems("name: a, kind: server, os: debian, osVersion: '12'"))
+	for at, want := range map[string]Level{"2026-06-10": Carries, "2026-06-11": Carries, "2028-06-10": Carries, "2028-06-12": Unproven} {
+		now, _ := time.Parse(day, at)
+		a, err := Assess(inv, Options{Catalog: c, Now: now, Check: check})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := a.Systems[0].Findings[0]
+		if f.Topic != TopicOS || f.Level != want {
+			t.Errorf("%s: %+v", at, f)
+		}
+	}
+}
+
+// What validate only warns of is not known to be wrong.
+func TestWarningsAreUnproven(t *testing.T) {
+	a := assess(t, read(t, systems("name: a, kind: server, os: debian, osVersion: '12'", "name: b, kind: storage, software: S3, dataSize: 1GiB")), "")
+	agrees(t, a)
+	if a.Systems[1].Verdict != Unproven || !strings.Contains(a.Systems[1].Findings[1].Reason, "no server uses it") {
+		t.Errorf("%+v", a.Systems[1])
 	}
 }
 

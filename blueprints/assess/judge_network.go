@@ -23,6 +23,9 @@ func (j *judge) ports(p *plan) {
 	for i, l := range p.system.Listens {
 		at := p.said(fmt.Sprintf("listens[%d]", i))
 		switch name := remote[l.Port]; {
+		case l.Protocol == "icmp":
+			p.find(Finding{Level: Changes, Topic: TopicPorts, From: l.String(), To: "closed", Reason: "the spec's flows are TCP: no answer to a ping is among them", Mend: "let what watches it connect to its port",
+				Facts: append(at, language("servers.*.runs.port"))})
 		case l.Protocol != "tcp":
 			p.find(Finding{Level: Blocks, Topic: TopicPorts, From: l.String(), Reason: "the spec's flows are TCP, and it has no words for " + l.Protocol,
 				Mend: "leave it out when nobody needs it; else keep what needs it outside the spec", Facts: append(at, language("servers.*.runs.port"))})
@@ -78,30 +81,35 @@ func without(ports []int, port int) []int {
 	return slices.DeleteFunc(slices.Clone(ports), func(p int) bool { return p == port })
 }
 
-// callers turns who may connect today into uses and public entries. Rules by address become rules by name.
+// callers turns who may connect today into uses and public entries. Rules by address become rules by name, after those that are by name.
 func (j *judge) callers() {
 	for _, p := range j.plans {
 		var public []string
-		for i, caller := range p.system.ReachedFrom {
-			key := fmt.Sprintf("reachedFrom[%d]", i)
+		for _, caller := range p.system.ReachedFrom {
 			switch block, is := blockOf(caller); {
 			case caller == "internet", is && isPublic(block):
 				public = append(public, caller)
 			case !is:
 				j.flow(j.plans[j.inv.find(caller)], p, "reachedFrom of "+p.system.Name)
-			default:
-				j.byAddress(p, caller, block, key)
 			}
 		}
 		if len(public) > 0 {
 			j.open(p, public)
 		}
 	}
+	for _, p := range j.plans {
+		for i, caller := range p.system.ReachedFrom {
+			if block, is := blockOf(caller); is && !isPublic(block) {
+				j.byAddress(p, caller, block, fmt.Sprintf("reachedFrom[%d]", i))
+			}
+		}
+	}
 }
 
-// byAddress finds the systems whose addresses a rule lets through.
+// byAddress finds the systems whose addresses a rule lets through. A rule for a whole network lets through more than is needed: a use that
+// would close a circle with those that are known is not drafted from it, which is said.
 func (j *judge) byAddress(p *plan, caller string, block netip.Prefix, key string) {
-	var names, targets []string
+	var names, targets, circular []string
 	for _, from := range j.plans {
 		if from == p || !slices.ContainsFunc(from.system.Addresses, func(a string) bool { address, err := netip.ParseAddr(a); return err == nil && block.Contains(address) }) {
 			continue
@@ -110,6 +118,10 @@ func (j *judge) byAddress(p *plan, caller string, block netip.Prefix, key string
 			continue // a database or bucket calls nobody
 		}
 		names = append(names, from.system.Name)
+		if p.id() != "" && j.reaches(p, from, map[*plan]bool{}) {
+			circular = append(circular, from.system.Name)
+			continue
+		}
 		targets = append(targets, from.id())
 		j.flow(from, p, "the rule for "+caller)
 	}
@@ -118,8 +130,29 @@ func (j *judge) byAddress(p *plan, caller string, block netip.Prefix, key string
 			Mend: "write addresses of the systems that call, or reachedFrom with their names", Facts: p.said(key)})
 		return
 	}
-	p.find(Finding{Level: Changes, Topic: TopicCallers, From: caller, To: strings.Join(targets, ", ") + " → " + p.where(), Reason: "a rule by address becomes one flow for each use by name: " + strings.Join(names, ", "),
-		Mend: "remove the uses that nobody needs", Facts: append(p.said(key), language("servers.*.uses"))})
+	reason, mend, to := "a rule by address becomes one flow for each use by name: "+strings.Join(names, ", "), "remove the uses that nobody needs", strings.Join(targets, ", ")+" → "+p.where()
+	if len(targets) == 0 {
+		to = "closed"
+	}
+	if len(circular) > 0 {
+		reason += "; not drafted is that of " + strings.Join(circular, ", ") + ", which it uses itself, directly or through others"
+		mend = "find out who calls whom, and write dependsOn"
+	}
+	p.find(Finding{Level: Changes, Topic: TopicCallers, From: caller, To: to, Reason: reason, Mend: mend, Facts: append(p.said(key), language("servers.*.uses"))})
+}
+
+// reaches tells whether one plan uses another, directly or through others.
+func (j *judge) reaches(from, to *plan, seen map[*plan]bool) bool {
+	if from == to {
+		return true
+	}
+	seen[from] = true
+	for id := range from.uses {
+		if next := j.planAt(id); next != nil && !seen[next] && j.reaches(next, to, seen) {
+			return true
+		}
+	}
+	return false
 }
 
 // where names a plan's place in words, for one that is left out too.
@@ -145,6 +178,7 @@ func (j *judge) open(p *plan, callers []string) {
 		for _, name := range p.system.DependsOn {
 			targets = append(targets, j.plans[j.inv.find(name)])
 		}
+		targets = j.oneGroup(p, targets)
 	}
 	for _, t := range targets {
 		switch {
@@ -171,6 +205,26 @@ func (j *judge) open(p *plan, callers []string) {
 	}
 }
 
+// oneGroup keeps the first server group behind a balancer: a balancer of the spec stands before one group of equal hosts.
+func (j *judge) oneGroup(p *plan, targets []*plan) []*plan {
+	var first *plan
+	for _, t := range targets {
+		switch {
+		case t.section != "servers":
+		case first == nil:
+			first = t
+		default:
+			t.find(Finding{Level: Blocks, Topic: TopicCallers, From: "behind " + p.system.Name + " with " + first.system.Name,
+				Reason: fmt.Sprintf("a balancer of the spec stands before one group of equal hosts, and in the draft %s is public in its stead", first.system.Name),
+				Mend:   "write both as one system with count: 2 when they are equal; else give each a public port of its own", Facts: append(p.said("dependsOn"), language("servers.*.public"))})
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return []*plan{first}
+}
+
 // flow adds a use from one system to another, to what takes its place, or a comment in its stead.
 func (j *judge) flow(from, to *plan, why string) {
 	if from == to || from.section != "servers" {
@@ -188,9 +242,6 @@ func (j *judge) flow(from, to *plan, why string) {
 	default:
 		if _, there := from.uses[to.id()]; !there {
 			from.uses[to.id()] = why
-		}
-		if to.section == "servers" && to.port == 0 {
-			from.uses[to.id()] = "" // decided in dependencies
 		}
 	}
 }
@@ -214,6 +265,12 @@ func (j *judge) dependencies() {
 				p.find(Finding{Level: Blocks, Topic: TopicDependency, From: name, Reason: fmt.Sprintf("%s blocks, and the spec has no flow to what is outside of it", name), Mend: "settle " + name + " first", Through: name, Facts: p.said(key)})
 			}
 		}
+	}
+}
+
+// withoutPort reports what is used and listens on no port that is known, and leaves the use out.
+func (j *judge) withoutPort() {
+	for _, p := range j.plans {
 		for _, id := range blueprints.SortedKeys(p.uses) {
 			to := j.planAt(id)
 			if to != nil && to.section == "servers" && to.port == 0 {

@@ -149,6 +149,10 @@ func (j *judge) renew(p *plan, name, id, written string, current life, at []stri
 	if next == "" {
 		p.os, why = j.fallback(name)
 	}
+	if p.os == id {
+		p.find(Finding{Level: Unproven, Topic: TopicOS, From: written, To: id, Reason: ended + "; no supported system with a known image is in the catalogue to take its place", Mend: "choose one with the provider, and write it in the draft", Facts: facts})
+		return
+	}
 	at, more := j.known.images(p.os)
 	p.assume("os", fmt.Sprintf("today it is %s: %s", written, ended))
 	p.find(Finding{Level: Changes, Topic: TopicOS, From: written, To: p.os, Reason: fmt.Sprintf("%s; %s is %s (%s)", ended, p.os, why, strings.Join(at, ", ")),

@@ -44,6 +44,11 @@ func newDemand(doc *blueprints.Document, arch architecture.Architecture, o Optio
 	d := &demand{objectives: arch.Objectives, written: doc.Written, list: doc.Requirements, name: arch.Name}
 	at := map[string]int{}
 	for _, c := range arch.Components {
+		if c.Backup != nil {
+			// On a cloud, copies are kept by the provider's own backup and snapshot services. They are priced with what they are copies
+			// of, by its copies below; the bucket that the design derives for them would be paid for a second time.
+			continue
+		}
 		n := need{id: c.ID, kind: c.Kind, instances: c.Instances, cpu: c.Size.CPU, memory: int64(c.Size.Memory), disk: int64(c.Size.Disk)}
 		switch c.Kind {
 		case architecture.KindServer:

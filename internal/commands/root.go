@@ -96,6 +96,7 @@ and puts the previous release back by itself when one is not.`,
 	add(groupLook, a.drillCommand(), a.baselineCommand())
 	add(groupHost, a.execCommand(), a.sshCommand(), a.logsCommand(), a.openCommand())
 	add(groupSpec, a.catalogCommand())
+	add(groupSpec, a.assessCommand())
 	root.AddCommand(a.versionCommand(), exitCodesTopic())
 	root.AddCommand(a.insideCommands()...)
 	refuseExtra(root)

@@ -13,6 +13,7 @@ import (
 	"oss.terrastruct.com/d2/d2exporter"
 	"oss.terrastruct.com/d2/d2layouts/d2dagrelayout"
 	"oss.terrastruct.com/d2/d2target"
+	"oss.terrastruct.com/d2/lib/geo"
 	"oss.terrastruct.com/d2/lib/log"
 	"oss.terrastruct.com/d2/lib/textmeasure"
 
@@ -25,11 +26,12 @@ import (
 
 // nodeHeight and the widths of letters are in pixels, of 12 px text.
 const (
-	nodeLine   = 17.0
-	nodePad    = 14.0
-	latinWidth = 6.9
-	hanWidth   = 12.2
-	nodeLeast  = 110.0 // a narrower box would not hold its text by D2's own measure, which then puts it beside the box
+	nodeLine    = 17.0
+	nodePad     = 14.0
+	latinWidth  = 6.9
+	hanWidth    = 12.2
+	cylinderLid = 9.0   // half the height of a cylinder's lid
+	nodeLeast   = 110.0 // a narrower box would not hold its text by D2's own measure, which then puts it beside the box
 )
 
 // ArchitectureD2 writes an architecture as D2 source, as the picture is made of it: internet on top, each flow an arrow with its port.
@@ -161,7 +163,47 @@ func layOut(source string) (*d2target.Diagram, error) {
 	if err := d2dagrelayout.DefaultLayout(ctx, g); err != nil {
 		return nil, fmt.Errorf("lay out: %w", err)
 	}
-	return d2exporter.Export(ctx, g, nil, nil)
+	d, err := d2exporter.Export(ctx, g, nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	touch(d)
+	return d, nil
+}
+
+// touch moves the ends of the connections from the outline that D2 gives a shape to the one that we draw: D2's cylinders have a deeper
+// lid, so that an arrow beside the middle of one would end behind ours, its head cut off.
+func touch(d *d2target.Diagram) {
+	shapes := map[string]*d2target.Shape{}
+	for i := range d.Shapes {
+		shapes[d.Shapes[i].ID] = &d.Shapes[i]
+	}
+	for i := range d.Connections {
+		c := &d.Connections[i]
+		if len(c.Route) < 2 {
+			continue
+		}
+		for id, end := range map[string]*geo.Point{c.Src: c.Route[0], c.Dst: c.Route[len(c.Route)-1]} {
+			if s := shapes[id]; s != nil && s.Type == d2target.ShapeCylinder {
+				end.Y = nearer(end.Y, s, end.X)
+			}
+		}
+	}
+}
+
+// nearer gives the height at which the outline of a shape is drawn at x: of its top and its bottom the one that is nearer to y.
+func nearer(y float64, s *d2target.Shape, x float64) float64 {
+	top, bottom := float64(s.Pos.Y), float64(s.Pos.Y+s.Height)
+	if s.Type == d2target.ShapeCylinder {
+		half := float64(s.Width) / 2
+		from := min(math.Abs(x-float64(s.Pos.X)-half)/half, 1)
+		fall := cylinderLid * (1 - math.Sqrt(1-from*from))
+		top, bottom = top+fall, bottom-fall
+	}
+	if math.Abs(y-top) <= math.Abs(y-bottom) {
+		return top
+	}
+	return bottom
 }
 
 // extent gives the box around everything, labels of flows included.
@@ -255,7 +297,7 @@ func (c *chart) flow(f *d2target.Connection, x, y func(float64) float64) {
 
 // node draws a component's box and what it says.
 func (c *chart) node(class string, lines []string, x, y, width, height float64, kind string) {
-	const lid = 9.0
+	const lid = cylinderLid
 	switch kind {
 	case d2target.ShapeCylinder:
 		arc := func(sweep string) string {

@@ -59,7 +59,7 @@ var rooms = map[string][]string{
 	"benchmarks/sql":                      {"benchmarks"},
 	"operations/backup":                   {"stacks/local/service"},
 	"internal/documents":                  {"blueprints", "blueprints/architecture", "blueprints/catalog", "blueprints/compare", "stacks", "stacks/engine", "stacks/releases", "validate", "validate/verify", "benchmarks", "benchmarks/baseline", "benchmarks/consistency"},
-	"internal/terminal":                   {"blueprints", "blueprints/architecture", "blueprints/compare", "stacks", "stacks/engine", "stacks/releases", "validate"},
+	"internal/terminal":                   {"blueprints", "blueprints/architecture", "blueprints/assess", "blueprints/compare", "stacks", "stacks/engine", "stacks/releases", "validate"},
 	"internal/commands":                   {"*"},
 	"scripts":                             {},
 }
