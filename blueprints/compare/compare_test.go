@@ -9,6 +9,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"surety/blueprints/architecture"
 	"surety/blueprints/catalog"
 )
 
@@ -47,6 +48,27 @@ func TestBillByHand(t *testing.T) {
 	}
 	if c.Winner != "alpha/north" {
 		t.Errorf("winner %q (%s)", c.Winner, c.Unmet)
+	}
+}
+
+// Copies are paid for with what they are copies of, and not again as the bucket that the design derives for them.
+func TestBackupsAreCountedOnce(t *testing.T) {
+	a, _ := alpha()
+	text := spec("") + "backups:\n  nightly: {of: [databases.main, servers.web, buckets.media], every: 24h, keep: {daily: 7}}\n"
+	_, arch := designed(t, text)
+	if !slices.ContainsFunc(arch.Components, func(c architecture.Component) bool { return c.ID == "backups.nightly" && c.Backup != nil }) {
+		t.Fatal("the design has no component for the backup")
+	}
+	o := &compared(t, text, Options{Usage: given}, a).Offers[0]
+	for _, l := range o.Lines {
+		if l.Component == "backups.nightly" {
+			t.Errorf("a line %s of %q: %s", l.Part, l.Component, l.Monthly)
+		}
+	}
+	for _, of := range []string{"databases.main", "servers.web", "buckets.media"} {
+		if o.line(of, PartBackup) == nil {
+			t.Errorf("no line for the copies of %s", of)
+		}
 	}
 }
 

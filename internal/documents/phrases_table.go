@@ -6,6 +6,7 @@ var knownPhrases = [][2]string{
 	// of the design
 	{"as required", "依需求"},
 	{"default", "預設值"},
+	{"the spec asks for it; the first copy is made at once, so that there is never none", "規格所要求；首份備份立即執行，故始終有備份"},
 	{"the spec asks for it", "規格所要求"},
 	{"the spec asks for it; callers inside use the same port", "規格所要求；內部呼叫者使用相同連接埠"},
 	{"the spec refuses a standby", "規格不要求備援節點"},
@@ -35,6 +36,17 @@ var knownPhrases = [][2]string{
 		"備援節點非同步串流，假設落後至多 %1；誤刪亦會同步，僅備份可回復；所需時間有待量測"},
 	{"of a host: %1; of data: %2", "主機：%1；資料：%2"},
 	{"backup every %1", "每 %1 備份一次"},
+	{"what is copied × (1 + %1 × (%2 copies kept − 1))", "備份來源資料量 × (1 + %1 × (保留 %2 份 − 1))"},
+	{"copies share what is equal in them; that %1 % changes between two kept ones is surety's own cautious rule until growth is measured",
+		"各份備份共用相同內容；相鄰兩份間異動 %1 % 為 surety 之保守規則，於增長量測前適用"},
+	{"as its source", "同備份來源"}, {"%1 has no size, so that its copies have none either", "%1 未訂容量，故其備份亦未訂容量"},
+	{"copies hold what their sources hold, secrets included; the key is made for this backup and kept in the state, encrypted",
+		"備份含來源之全部內容，包括機密資料；金鑰專為此備份產生，加密後保存於狀態檔"},
+	{"log of %1", "%1 之日誌"}, {"kept continuously", "持續保存"}, {"point-in-time recovery", "時間點復原"},
+	{"PostgreSQL documentation, chapter Backup and Restore: a base copy and the log since restore any moment, not only those at which a copy was made",
+		"PostgreSQL 文件（備份與還原一章）：基礎備份與其後之日誌可還原至任一時間點，不限於備份當時"},
+	{"%1 daily, %2 weekly, %3 monthly", "每日 %1 份、每週 %2 份、每月 %3 份"}, {"a week to notice a mistake; no retention is required", "保留一週以發現錯誤；未要求保存期限"},
+	{"every", "備份週期"}, {"keep", "保存期限"}, {"encryption", "加密"}, {"always", "一律適用"},
 	{"24 characters of 62 are 142 bits, beyond guessing", "62 種字元取 24 碼為 142 位元，無法猜測"},
 	{"machine", "主機"}, {"database", "資料庫"}, {"database storage", "資料庫儲存空間"}, {"balancer traffic", "負載平衡流量"},
 	{"instances", "數量"}, {"cpu", "vCPU"}, {"memory", "記憶體"}, {"disk", "磁碟空間"}, {"os", "作業系統"}, {"version", "版本"}, {"port", "連接埠"}, {"from", "來源網段"},
@@ -167,7 +179,9 @@ var knownPhrases = [][2]string{
 
 	// the whole, and what would change it
 	{"no offer meets the requirements", "無方案符合全部需求"},
+	{"no offer that has prices for its machines meets the requirements", "具備主機價格之方案均未符合全部需求"},
 	{"no offer of which prices are known meets the requirements", "價格已知之方案均未符合全部需求"},
+	{"no requirement is known to be breached, but no offer has prices for its machines", "無確知不符合之需求，但無方案具備主機之價格"},
 	{"no requirement is known to be breached, but no offer has prices for all its machines", "無確知不符合之需求，但無方案具備全部主機之價格"},
 	{"no requirement is known to be breached everywhere, but no offer has prices for all its machines", "無確知全面不符合之需求，但無方案具備全部主機之價格"},
 	{"no regions of it are known", "區域未知"},
@@ -181,6 +195,7 @@ var knownPhrases = [][2]string{
 	{"without it (%1)", "放棄此需求（%1）"},
 	{"without it", "放棄此需求"},
 	{"%1 with %2 (%3)", "%1 增列 %2（%3）"},
+	{"%1 to %2 at most, as nothing is known to be promised for %3 (%4)", "%1 改為至多 %2，因就所知 %3 無承諾（%4）"},
 	{"%1 to %2 (%3)", "%1 改為 %2（%3）"},
 
 	// what was read back

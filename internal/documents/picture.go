@@ -185,7 +185,9 @@ func touch(d *d2target.Diagram) {
 		}
 		for id, end := range map[string]*geo.Point{c.Src: c.Route[0], c.Dst: c.Route[len(c.Route)-1]} {
 			if s := shapes[id]; s != nil && s.Type == d2target.ShapeCylinder {
-				end.Y = nearer(end.Y, s, end.X)
+				if edge := nearer(end.Y, s, end.X); math.Abs(edge-end.Y) <= 2*cylinderLid { // else it ends at a side
+					end.Y = edge
+				}
 			}
 		}
 	}

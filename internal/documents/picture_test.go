@@ -33,9 +33,9 @@ func TestArrowsTouchTheirBoxes(t *testing.T) {
 			}
 			for _, c := range d.Connections {
 				for end, id := range map[int]string{0: c.Src, len(c.Route) - 1: c.Dst} {
-					for _, s := range d.Shapes {
-						p := c.Route[end]
-						if s.ID == id && (math.Abs(math.Max(float64(s.Pos.Y)-p.Y, p.Y-float64(s.Pos.Y+s.Height))) > 2 || p.X < float64(s.Pos.X)-2 || p.X > float64(s.Pos.X+s.Width)+2) {
+					for i := range d.Shapes {
+						s, p := &d.Shapes[i], c.Route[end]
+						if s.ID == id && (math.Abs(p.Y-nearer(p.Y, s, p.X)) > 2 || p.X < float64(s.Pos.X)-2 || p.X > float64(s.Pos.X+s.Width)+2) {
 							t.Errorf("%s: %s ends at %.0f, %.0f, away from %s at %v of %d × %d", name, c.ID, p.X, p.Y, id, s.Pos, s.Width, s.Height)
 						}
 					}
