@@ -226,14 +226,15 @@ func (p Proposal) schedule(g *page) {
 	for _, c := range p.Architecture.Components {
 		kinds[c.ID] = c
 	}
+	before := p.Architecture.Dependencies() // not the flows: what is copied sends to its backup, and stands before it
 	rows := [][]datum{{right("1"), plain(g.in(Text{"network, security groups, secrets", "網路、安全群組、機密"})), plain("–"), plain(g.in(Text{"every allowed connection has its rule, and no other", "允許之連線均有規則，別無其他"}))}}
 	for i, layer := range p.Architecture.StartOrder {
 		var proofs, needs []string
 		for _, id := range layer {
 			proofs = append(proofs, id+g.in(Text{": ", "："})+proofOf(g, kinds[id]))
-			for _, f := range p.Architecture.Flows {
-				if f.From == id && f.To != id && !slices.Contains(needs, f.To) {
-					needs = append(needs, f.To)
+			for _, other := range before[id] {
+				if !slices.Contains(needs, other) {
+					needs = append(needs, other)
 				}
 			}
 		}
