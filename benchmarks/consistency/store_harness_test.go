@@ -21,7 +21,7 @@ import (
 
 // How often each case is run: by default as often as CI can afford.
 var (
-	seeds   = flag.Uint64("seeds", 5, "seeds of healthy systems")
+	seeds   = flag.Uint64("seeds", 3, "seeds of healthy systems")
 	planted = flag.Uint64("planted", 2, "seeds of planted faults")
 	slow    = flag.Uint64("slow", 1, "seeds of cases that kill a server")
 )
