@@ -17,6 +17,7 @@ type Receiver struct {
 	Server Server
 	Slot   string
 	Dir    string // belongs to the receiver
+	gap    bool   // the server no longer has what comes next
 	done   <-chan error
 	said   *bytes.Buffer
 	stop   context.CancelFunc
@@ -33,8 +34,9 @@ func Slot(job string) string {
 	return ("surety_backup_" + name)[:min(63, len("surety_backup_"+name))]
 }
 
-// Start makes the slot, if it is not there, and begins to receive. lost tells that the slot had been given up by the server, because
-// too much had been kept for it: the archived log then has a gap, and a new copy is due.
+// Start makes the slot, if it is not there, and begins to receive. lost tells that the server no longer has what follows the log received
+// so far: it had given the slot up because too much had been kept for it, or has no slot though log was received, as one that was primary
+// before and was made anew as a standby meanwhile. The archived log then has a gap, and a new copy is due.
 func (r *Receiver) Start(ctx context.Context) (lost bool, err error) {
 	conn, err := r.Server.Connect(ctx, "postgres")
 	if err != nil {
@@ -50,13 +52,18 @@ func (r *Receiver) Start(ctx context.Context) (lost bool, err error) {
 	if standby {
 		return false, ErrStandby
 	}
-	if lost = state == "lost."; lost {
-		if _, err := conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", r.Slot); err != nil {
+	received, err := os.ReadDir(r.Dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, err
+	}
+	if lost = state == "lost." || r.gap || state == "" && len(received) > 0; lost {
+		if _, err := conn.Exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1", r.Slot); err != nil {
 			return lost, fmt.Errorf("drop the lost slot %s: %w", r.Slot, err)
 		}
 		if err := os.RemoveAll(r.Dir); err != nil { // what was received is no beginning any more
 			return lost, err
 		}
+		r.gap = false
 	}
 	if state == "" || lost {
 		if _, err := conn.Exec(ctx, "SELECT pg_create_physical_replication_slot($1, true)", r.Slot); err != nil {
@@ -92,6 +99,7 @@ func (r *Receiver) Start(ctx context.Context) (lost bool, err error) {
 func (r *Receiver) Ended() error {
 	select {
 	case err := <-r.done:
+		r.gap = bytes.Contains(r.said.Bytes(), []byte("has already been removed"))
 		return fmt.Errorf("pg_receivewal ended: %w: %s", errors.Join(err, errors.New("it should run on")), bytes.TrimSpace(r.said.Bytes()))
 	default:
 		return nil
