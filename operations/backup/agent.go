@@ -51,11 +51,14 @@ const (
 	firstPause   = time.Second
 	longestPause = 10 * time.Minute
 	standbyPause = 2 * time.Second
-	farewell     = 2 * time.Second // for what is under way when the agent is told to end
+	// A copy that is not settled is made again after resettlePause, then after twice that and so on, resettlings times at most.
+	resettlePause = 30 * time.Second
+	resettlings   = 5
+	farewell      = 2 * time.Second // for what is under way when the agent is told to end
 )
 
 // Serve runs the agent until ctx ends or SIGTERM comes: it copies at once when a copy is due, then so that the newest copy is never older
-// than Every, retries with growing pauses after a failure, archives the write-ahead log, and answers GET /status on the status socket.
+// than Every, retries with growing pauses after a failure and after a copy that is Unsettled, archives the write-ahead log, and answers GET /status on the status socket.
 // The file is read again on SIGHUP. On a standby it copies nothing until the standby is promoted.
 func Serve(ctx context.Context, config string) error {
 	ctx, hangups, stop := service.Signals(ctx)
@@ -78,7 +81,7 @@ func Serve(ctx context.Context, config string) error {
 func serveJob(ctx context.Context, job Job, config string, hangups <-chan os.Signal) (Job, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	a := &agent{job: job, wake: make(chan struct{}, 1)}
+	a := newAgent(job)
 	a.status = Status{Job: job.Name + " of " + job.Source, Config: service.Digest(job), Phase: Looking}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { service.Answer(w, a.Status()) })
@@ -123,10 +126,17 @@ type agent struct {
 	job      Job
 	archiver *archiver
 	wake     chan struct{}
+	pause    time.Duration // after the first copy that is not settled
+	tries    int           // how often it is made again at most
+	again    int           // how often it was made again
 
 	mu     sync.Mutex
 	status Status
 	forced bool
+}
+
+func newAgent(job Job) *agent {
+	return &agent{job: job, wake: make(chan struct{}, 1), pause: resettlePause, tries: resettlings}
 }
 
 // Status is what the agent is doing now.
@@ -205,11 +215,13 @@ func (a *agent) turn(ctx context.Context) (time.Duration, error) {
 	a.mu.Lock()
 	forced := a.forced
 	a.mu.Unlock()
+	resettling := false
 	if len(copies) > 0 {
-		wait := a.until(copies[0])
+		wait := a.until(copies[0], copies[0].Taken)
 		if !forced && wait > 0 {
 			return wait, nil
 		}
+		resettling = copies[0].Unsettled != "" && !forced && time.Now().Before(a.scheduled(copies[0]))
 	}
 	a.note(func(s *Status) { s.Phase = Copying })
 	c, err := Run(ctx, a.job, nil)
@@ -219,13 +231,28 @@ func (a *agent) turn(ctx context.Context) (time.Duration, error) {
 	a.mu.Lock()
 	a.forced = false
 	a.mu.Unlock()
-	return max(a.until(c), firstPause), nil
+	if a.again++; !resettling {
+		a.again = 0
+	}
+	if c.Unsettled != "" {
+		log.Printf("%s: copy %s is not settled, made again %d times so far: %s", a.status.Job, c.ID, a.again, c.Unsettled)
+	}
+	return max(a.until(c, time.Now()), min(firstPause, a.pause)), nil
 }
 
-// until gives how long it is until the copy after this one has to begin: soon enough to be finished, as far as the last one tells, before
+// scheduled is when the copy after this one has to begin by the schedule: soon enough to be finished, as far as the last one tells, before
 // this one is older than Every.
-func (a *agent) until(c Copy) time.Duration {
-	next := c.Taken.Add(a.job.Every - a.job.Every/20 - min(c.Took, a.job.Every/2))
+func (a *agent) scheduled(c Copy) time.Time {
+	return c.Taken.Add(a.job.Every - a.job.Every/20 - min(c.Took, a.job.Every/2))
+}
+
+// until gives how long it is until the copy after this one, seen at a moment, has to begin: by the schedule, or, when this one is not
+// settled, sooner, so that there soon is one whose rows can be proven.
+func (a *agent) until(c Copy, seen time.Time) time.Duration {
+	next := a.scheduled(c)
+	if soon := seen.Add(a.pause << a.again); c.Unsettled != "" && a.again < a.tries && soon.Before(next) {
+		next = soon
+	}
 	a.note(func(s *Status) {
 		s.Phase, s.Newest, s.Next, s.Failure, s.Failures = Waiting, &c, next.UTC(), "", 0
 	})

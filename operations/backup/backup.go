@@ -140,7 +140,15 @@ func Prune(ctx context.Context, job Job) ([]string, error) {
 }
 
 func (j Job) prune(ctx context.Context, v *vault.Vault) ([]string, error) {
-	gone, err := v.Prune(ctx, j.path(), j.Keep.Daily, j.Keep.Weekly, j.Keep.Monthly)
+	copies, _, err := j.copies(ctx, v)
+	if err != nil {
+		return nil, fmt.Errorf("prune: %w", err)
+	}
+	spared := ""
+	if i := Settled(copies); i >= 0 {
+		spared = copies[i].ID // the last whose rows can be proven
+	}
+	gone, err := v.Prune(ctx, j.path(), j.Keep.Daily, j.Keep.Weekly, j.Keep.Monthly, spared)
 	if err != nil {
 		return nil, fmt.Errorf("prune: %w", err)
 	}

@@ -1,6 +1,9 @@
 package backup
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind is what a copy is of.
 type Kind string
@@ -31,10 +34,18 @@ type Copy struct {
 	Digest string `json:"digest"`
 	// Tables are what a cluster's tables held at Point, by "database.schema.table".
 	Tables map[string]Table `json:"tables,omitempty"`
-	// Unsettled says why Tables could not be tied to Point; a drill then leaves rows unproven.
+	// Unsettled says why Tables could not be tied to Point; a drill then leaves tables and rows unproven.
 	Unsettled string `json:"unsettled,omitempty"`
 	// Point is where in the write-ahead log a cluster's copy ends.
 	Point *Point `json:"point,omitempty"`
+}
+
+// Settled gives which of copies, newest first, is the newest that is not Unsettled; the newest of all when none is. -1 without any.
+func Settled(copies []Copy) int {
+	if len(copies) == 0 {
+		return -1
+	}
+	return max(0, slices.IndexFunc(copies, func(c Copy) bool { return c.Unsettled == "" }))
 }
 
 // Table is what one table held.
@@ -82,7 +93,9 @@ type Finding struct {
 	Verdict   Verdict  `json:"verdict"`
 	Sentences []string `json:"sentences"` // what was found, worst first
 	Figures   Figures  `json:"figures"`
-	Copy      *Copy    `json:"copy,omitempty"` // that was restored
+	Copy      *Copy    `json:"copy,omitempty"` // whose tables were compared: the newest, or the newest settled
+	// PassedOver is the newest copy when it is Unsettled and an older one is not: only its files were compared.
+	PassedOver *Copy `json:"passedOver,omitempty"`
 }
 
 // Figures are what a drill measured. Ages are zero when there is nothing to measure.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -16,7 +18,8 @@ import (
 
 // Drill restores the newest copy into scratch, a folder that is empty or not there yet and is removed at the end, and compares it with
 // what the copy recorded: files and objects byte by byte, a cluster's tables row by row on a server of its own, at the copy's restore
-// point; then that server replays all archived log. Of older copies it looks whether all that they need is there. A fault that keeps
+// point; then that server replays all archived log. Of a newest copy that is Unsettled only the files can be compared: its tables are those
+// of the newest settled copy, and unproven when there is none. Of the other copies it looks whether all that they need is there. A fault that keeps
 // the drill from being held is an unproven Finding; the error is for a Job that is wrong.
 func Drill(ctx context.Context, job Job, scratch string) (Finding, error) {
 	job, err := job.Complete()
@@ -45,6 +48,7 @@ type drill struct {
 	began            time.Time
 	finding          Finding
 	breaches, doubts []string
+	remark           string
 }
 
 func (d *drill) breach(format string, args ...any) {
@@ -73,11 +77,21 @@ func (d *drill) judge() {
 		f.Verdict = Met
 		f.Sentences = append(f.Sentences, d.praise())
 	}
+	if d.remark != "" {
+		f.Sentences = append(f.Sentences, d.remark)
+	}
 }
+
+// again says what to type for a proof where a copy cannot give one.
+func (d *drill) again() string {
+	return fmt.Sprintf("make another copy with `surety backup run %s`, then hold the drill again with `surety backup drill %[1]s`", d.job.Name)
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func (d *drill) praise() string {
 	f, c := d.finding.Figures, d.finding.Copy
-	s := fmt.Sprintf("copy %s of %s restored in %s: %d files with %d bytes are as they were", c.ID, c.Taken.UTC().Format("2006-01-02 15:04:05 UTC"),
+	s := fmt.Sprintf("copy %s of %s restored in %s: %d files with %d bytes are as they were", c.ID, moment(c.Taken),
 		f.Restore.Round(time.Millisecond), f.Files, f.Bytes)
 	if c.Kind == Cluster {
 		s += fmt.Sprintf(", and so are the %d rows of %d tables", f.Rows, f.Tables)
@@ -106,33 +120,60 @@ func (d *drill) hold(ctx context.Context) error {
 		d.breach("there is no copy of %s of %s in s3://%s/%s", d.job.Source, d.job.Host, d.job.Repository.Bucket, d.job.prefix())
 		return nil
 	}
-	c := copies[0]
+	chosen := Settled(copies)
+	c := copies[chosen]
 	d.finding.Copy = &c
-	figures.Age = time.Since(c.Taken)
+	figures.Age = time.Since(copies[0].Taken)
 	figures.Lost = figures.Age
 	if figures.Age > d.job.Every {
 		d.breach("the newest copy of %s of %s is %s old; one is due every %s", d.job.Source, d.job.Host, figures.Age.Round(time.Second), d.job.Every)
 	}
-	faults, err := v.Check(ctx, saved[1:])
+	faults, err := v.Check(ctx, slices.Delete(slices.Clone(saved), chosen, chosen+1))
 	if err != nil {
 		return err
 	}
 	for _, f := range faults {
 		d.breach("%s", f)
 	}
+	if chosen > 0 {
+		if err := d.passOver(ctx, v, saved[0], copies[0], c); err != nil {
+			return err
+		}
+	}
 	began = time.Now()
-	u, err := unpack(ctx, v, saved[0], c, d.scratch)
+	u, err := unpack(ctx, v, saved[chosen], c, d.scratch)
 	if err != nil {
 		return err
 	}
 	figures.Files, figures.Bytes, figures.Restore = u.totals.Files, u.totals.Bytes, opening+time.Since(began)-u.comparing
-	for _, f := range u.faults {
-		d.breach("copy %s gives back something else than was copied: %s", c.ID, f)
-	}
+	d.differs(c, u)
 	if c.Kind == Cluster {
 		return d.cluster(ctx, v, c)
 	}
 	return nil
+}
+
+func (d *drill) differs(c Copy, u unpacked) {
+	for _, f := range u.faults {
+		d.breach("copy %s gives back something else than was copied: %s", c.ID, f)
+	}
+}
+
+// passOver compares the files of the newest copy, which is Unsettled: of its tables nothing can be proven, so that c stands in for it.
+func (d *drill) passOver(ctx context.Context, v *vault.Vault, s vault.Saved, newest, c Copy) error {
+	d.finding.PassedOver = &newest
+	d.remark = fmt.Sprintf("of the newest copy, %s of %s, only the files were compared: it is not settled: %s; the tables compared are those of the newest settled copy, %s of %s",
+		newest.ID, moment(newest.Taken), newest.Unsettled, c.ID, moment(c.Taken))
+	if age := time.Since(c.Taken); age > d.job.Every {
+		d.doubts = append(d.doubts, fmt.Sprintf("no copy of the last %s could be compared row by row, the newest settled one is %s old: %s", d.job.Every, age.Round(time.Second), d.again()))
+	}
+	dir := filepath.Join(d.scratch, "newest")
+	u, err := unpack(ctx, v, s, newest, dir)
+	if err != nil {
+		return err
+	}
+	d.differs(newest, u)
+	return os.RemoveAll(dir) // there may be no room for two
 }
 
 // cluster revives the restored cluster: first up to the restore point, where its tables are compared, then through all archived log.
@@ -188,28 +229,39 @@ func (d *drill) cluster(ctx context.Context, v *vault.Vault, c Copy) error {
 	return nil
 }
 
-// compare holds the tables of the revived cluster against those of the copy's record.
+// compare holds the tables of the revived cluster against those of the copy's record. The record of a copy that is Unsettled may be of another
+// moment than its restore point, as while a program makes its tables: a difference then proves nothing.
 func (d *drill) compare(c Copy, tables map[string]cluster.Table) {
-	for name, was := range c.Tables {
+	var differences []string
+	differ := func(format string, args ...any) { differences = append(differences, fmt.Sprintf(format, args...)) }
+	for _, name := range slices.Sorted(maps.Keys(c.Tables)) {
+		was := c.Tables[name]
 		d.finding.Figures.Tables++
 		d.finding.Figures.Rows += was.Rows
 		is, ok := tables[name]
 		switch {
-		case c.Unsettled != "" && ok:
 		case !ok:
-			d.breach("table %s is not in the restored cluster", name)
+			differ("table %s is not in the restored cluster", name)
 		case is.Rows != was.Rows:
-			d.breach("table %s has %d rows in the restored cluster, at the restore point it had %d", name, is.Rows, was.Rows)
+			differ("table %s has %d rows in the restored cluster, at the restore point it had %d", name, is.Rows, was.Rows)
 		case is.Checksum != was.Checksum:
-			d.breach("table %s has other content in the restored cluster than at the restore point", name)
+			differ("table %s has other content in the restored cluster than at the restore point", name)
 		}
 	}
-	for name := range tables {
-		if _, ok := c.Tables[name]; !ok && c.Unsettled == "" {
-			d.breach("table %s is in the restored cluster, and was not at the restore point", name)
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		if _, ok := c.Tables[name]; !ok {
+			differ("table %s is in the restored cluster, and was not at the restore point", name)
 		}
 	}
-	if c.Unsettled != "" {
-		d.doubts = append(d.doubts, "the rows could not be compared exactly: "+c.Unsettled)
+	if c.Unsettled == "" {
+		for _, text := range differences {
+			d.breach("%s", text)
+		}
+		return
 	}
+	found := ""
+	if len(differences) > 0 {
+		found = fmt.Sprintf("; of its record %d tables differ, which proves nothing: %s", len(differences), differences[0])
+	}
+	d.doubts = append(d.doubts, fmt.Sprintf("the rows of copy %s could not be compared exactly: %s%s: %s", c.ID, c.Unsettled, found, d.again()))
 }

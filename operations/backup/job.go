@@ -23,7 +23,7 @@ type Job struct {
 	Repository Repository `json:"repository"`
 	// Every is how far copies are apart; on the wire in nanoseconds.
 	Every time.Duration `json:"every"`
-	// Keep is how many copies outlive the pruning that follows each run. The newest is always kept.
+	// Keep is how many copies outlive the pruning that follows each run. The newest is always kept, and the newest settled one.
 	Keep Keep `json:"keep"`
 
 	// Paths are absolute paths of files and folders: a host's configuration and programs.

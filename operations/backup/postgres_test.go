@@ -78,6 +78,142 @@ func TestLongTransactionLeavesRowsUnproven(t *testing.T) {
 	}
 }
 
+// While a program makes its tables, a copy's record may be of another moment than its restore point: a table that differs then proves
+// nothing. Of a copy that is settled the same is a breach, and a file that differs is one of either.
+func TestUnsettledTablesAreUnproven(t *testing.T) {
+	t.Parallel()
+	record := map[string]Table{"main.public.kept": {Rows: 1, Checksum: "1"}, "main.public.gone": {Rows: 2, Checksum: "2"}, "main.public.other": {Rows: 3, Checksum: "3"}}
+	restored := map[string]cluster.Table{"main.public.kept": {Rows: 4, Checksum: "4"}, "main.public.other": {Rows: 3, Checksum: "9"}, "main.public.new": {}}
+	hold := func(unsettled string, faults ...string) Finding {
+		d := &drill{job: Job{Name: "nightly"}}
+		c := Copy{ID: "c1", Kind: Cluster, Tables: record, Unsettled: unsettled}
+		d.differs(c, unpacked{faults: faults})
+		d.compare(c, restored)
+		d.judge()
+		return d.finding
+	}
+	f := hold("a table of main was made meanwhile")
+	if said := strings.Join(f.Sentences, "\n"); f.Verdict != Unproven || !strings.Contains(said, "`surety backup run nightly`") || !strings.Contains(said, "`surety backup drill nightly`") {
+		t.Errorf("unsettled: %s: %s", f.Verdict, said)
+	}
+	if f := hold("a table of main was made meanwhile", "base/1 is missing"); f.Verdict != Breached || !strings.Contains(f.Sentences[0], "base/1 is missing") {
+		t.Errorf("unsettled, with a file missing: %+v", f)
+	}
+	f = hold("")
+	if f.Verdict != Breached || len(f.Sentences) != 4 || f.Sentences[0] != "table main.public.gone is not in the restored cluster" {
+		t.Errorf("settled: %+v", f)
+	}
+}
+
+// writing holds a transaction open that keeps writers from being held off, until end is called.
+func (s *server) writing(t *testing.T) (end func()) {
+	t.Helper()
+	s.sql(t, "CREATE TABLE IF NOT EXISTS held (id int)")
+	conn, err := s.Connect(t.Context(), "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end = sync.OnceFunc(func() { _ = conn.Close(context.Background()) })
+	t.Cleanup(end)
+	if _, err := conn.PgConn().Exec(t.Context(), "BEGIN; INSERT INTO held VALUES (1)").ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	return end
+}
+
+// The newest copy whose rows can be proven outlives the pruning and is the one that is drilled; the files of a newer one are compared as well.
+func TestDrillTakesTheNewestSettledCopy(t *testing.T) {
+	j, client, s := postgresJob(t, false)
+	j.Keep = Keep{}
+	settled := run1(t, j)
+	s.writing(t)
+	run1(t, j)
+	newest := run1(t, j)
+	copies, err := List(t.Context(), j)
+	if err != nil || len(copies) != 2 || copies[0].ID != newest.ID || copies[1].ID != settled.ID || newest.Unsettled == "" || settled.Unsettled != "" {
+		t.Fatalf("%+v, %v", copies, err)
+	}
+	f := drillOf(t, j)
+	said := strings.Join(f.Sentences, "\n")
+	if f.Verdict != Met || f.Copy.ID != settled.ID || f.PassedOver == nil || f.PassedOver.ID != newest.ID || !strings.Contains(said, "the newest settled copy, "+settled.ID) {
+		t.Errorf("drill: %+v", f)
+	}
+	t.Log(said)
+	j.Every = time.Millisecond
+	if f := drillOf(t, j); !strings.Contains(strings.Join(f.Sentences, "\n"), "could be compared row by row") {
+		t.Errorf("with a settled copy that is too old: %+v", f)
+	}
+	j.Every = time.Hour
+	for _, o := range keys(t, client, j.Repository.Bucket, "/repository/p") {
+		if o.LastModified.After(newest.Taken.Add(-newest.Took)) {
+			flip(t, client, j.Repository.Bucket, o.Key)
+		}
+	}
+	if f := drillOf(t, j); f.Verdict != Breached {
+		t.Errorf("with the newest copy's content damaged: %+v", f)
+	}
+}
+
+// After a copy that is not settled the agent soon makes another, until one is; it gives up after a few, and goes on by its schedule.
+func TestAgentCopiesAgainUntilSettled(t *testing.T) {
+	j, _, s := postgresJob(t, false)
+	end := s.writing(t)
+	a := newAgent(complete(t, j))
+	a.pause = 50 * time.Millisecond
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { a.run(ctx); close(done) }()
+	defer func() { stop(); <-done }()
+	eventually(t, "a copy that is not settled", func() bool { n := a.Status().Newest; return n != nil && n.Unsettled != "" })
+	end()
+	eventually(t, "a copy that is settled", func() bool {
+		s := a.Status()
+		return s.Phase == Waiting && s.Newest.Unsettled == "" && time.Until(s.Next) > j.Every/2
+	})
+}
+
+// A transaction that never ends has the agent copy a few times more, not for ever.
+func TestAgentGivesUpOnSettling(t *testing.T) {
+	j, _, s := postgresJob(t, false)
+	s.writing(t)
+	a := newAgent(complete(t, j))
+	a.pause, a.tries = 50*time.Millisecond, 2
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { a.run(ctx); close(done) }()
+	defer func() { stop(); <-done }()
+	seen := map[string]bool{}
+	eventually(t, "the agent gives up", func() bool {
+		s := a.Status()
+		if s.Newest != nil {
+			seen[s.Newest.ID] = true
+		}
+		return s.Phase == Waiting && time.Until(s.Next) > j.Every/2
+	})
+	if len(seen) != 3 {
+		t.Errorf("%d copies, want one and two more", len(seen))
+	}
+}
+
+func TestUnsettledCopiesAreMadeAgainAFewTimes(t *testing.T) {
+	t.Parallel()
+	a := newAgent(Job{Every: 24 * time.Hour})
+	c := Copy{Taken: time.Now(), Unsettled: "a table of main was made meanwhile"}
+	for want := 30 * time.Second; a.again < resettlings; a.again++ {
+		if wait := a.until(c, c.Taken); wait > want || wait < want-5*time.Second {
+			t.Errorf("attempt %d after %s, want %s", a.again, wait, want)
+		}
+		want *= 2
+	}
+	if wait := a.until(c, c.Taken); wait < 22*time.Hour {
+		t.Errorf("after the last attempt: %s", wait)
+	}
+	a = newAgent(Job{Every: 10 * time.Second})
+	if wait := a.until(c, c.Taken); wait > 10*time.Second {
+		t.Errorf("later than the schedule: %s", wait)
+	}
+}
+
 // Some changes show in a snapshot at once. Each is noticed, so that what was summed up is not taken for what the restore point holds.
 func TestAlteredTablesAreNoticed(t *testing.T) {
 	j, _, s := postgresJob(t, false)

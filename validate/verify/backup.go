@@ -159,14 +159,22 @@ func (l *look) newest(ctx context.Context, in Input, b *architecture.BackupCompo
 			evidence = append(evidence, saw("copies in the repository", "at least one", "none", name))
 			continue
 		}
-		newest := c.copies[0]
+		newest, what, remark := c.copies[0], "newest copy", ""
 		age := max(0, now().Sub(newest.Taken))
 		allowed := b.Interval() + time.Duration(lateShare*float64(b.Interval())) + newest.Took
-		evidence = append(evidence, saw("age of the newest copy", "at most "+validate.Took(allowed), validate.Took(age)+", "+holds(newest), name))
+		if newest.Unsettled != "" {
+			remark = fmt.Sprintf(" (copy %s, whose rows a drill cannot prove: %s; `surety backup run %s` makes another)", newest.ID, newest.Unsettled, b.Name)
+			settled := c.copies[backup.Settled(c.copies)]
+			if old := max(0, now().Sub(settled.Taken)); settled.Unsettled == "" && old <= allowed {
+				what, age, remark = "newest settled copy", old, fmt.Sprintf(" (copy %s, the newest that is settled; %s is newer: %s)", settled.ID, newest.ID, newest.Unsettled)
+				newest = settled
+			}
+		}
+		evidence = append(evidence, saw("age of the "+what, "at most "+validate.Took(allowed), validate.Took(age)+", "+holds(newest)+remark, name))
 		if age > allowed {
 			wrong = append(wrong, fmt.Sprintf("the newest copy of %s is %s old, required every %s%s", name, validate.Took(age), b.Every, because(c.status.Failure)))
 		} else {
-			right = append(right, fmt.Sprintf("%s copied %s ago", name, validate.Took(age)))
+			right = append(right, fmt.Sprintf("%s copied %s ago%s", name, validate.Took(age), remark))
 		}
 		if log := c.status.Archive; log != nil {
 			evidence = append(evidence, saw("log archived up to", "the present", log.LSN+because(log.Failure), name))
@@ -203,13 +211,13 @@ func holds(c backup.Copy) string {
 }
 
 // retention judges whether what the agents keep is what is declared: by the configuration that they run with, and by the copies in the
-// repository, of which there may be one for each day, week and month that is kept, and the newest.
+// repository, of which there may be one for each day, week and month that is kept, the newest, and, where that is not settled, the newest
+// that is.
 func retention(ctx context.Context, b *architecture.BackupComponent, looks map[string]*look) verdict {
 	want := backup.Keep{Daily: b.Keep.Daily, Weekly: b.Keep.Weekly, Monthly: b.Keep.Monthly}
 	text := func(k backup.Keep) string {
 		return fmt.Sprintf("%d daily, %d weekly, %d monthly", k.Daily, k.Weekly, k.Monthly)
 	}
-	most := b.Copies() + 1
 	var evidence []validate.Evidence
 	var wrong []string
 	copies := 0
@@ -219,7 +227,10 @@ func retention(ctx context.Context, b *architecture.BackupComponent, looks map[s
 			return unproven(fmt.Sprintf("%s: what is kept could not be seen: %v", source.Component, err), evidence...)
 		}
 		for _, c := range seen {
-			name := c.agent.Host.Name()
+			name, most := c.agent.Host.Name(), b.Copies()+1
+			if backup.Settled(c.copies) > 0 {
+				most++
+			}
 			job, err := c.agent.Job(ctx)
 			if err != nil {
 				return unproven(fmt.Sprintf("%s: what is kept could not be seen: %v", name, err), evidence...)

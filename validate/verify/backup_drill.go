@@ -103,10 +103,15 @@ func judgeDrill(a agents.Agent, f backup.Finding) verdict {
 	if figures.Tables > 0 {
 		got += fmt.Sprintf(", %s in %s", number(int(figures.Rows), "row"), number(figures.Tables, "table"))
 	}
-	e := saw("newest copy, restored into a scratch folder", "what was copied, byte by byte and row by row", got+": "+first(said, "equal"), name)
+	what, which := "newest copy", ""
+	if f.PassedOver != nil && f.Copy != nil {
+		what = "newest settled copy"
+		which = fmt.Sprintf("; that was copy %s of %s, as the newest, %s, is not settled", f.Copy.ID, f.Copy.Taken.UTC().Format("2006-01-02 15:04:05 UTC"), f.PassedOver.ID)
+	}
+	e := saw(what+", restored into a scratch folder", "what was copied, byte by byte and row by row", got+": "+first(said, "equal"), name)
 	switch f.Verdict {
 	case backup.Met:
-		return pass(fmt.Sprintf("%s: %s restored in %s and equal to what was copied", name, got, validate.Took(figures.Restore)), e)
+		return pass(fmt.Sprintf("%s: %s restored in %s and equal to what was copied%s", name, got, validate.Took(figures.Restore), which), e)
 	case backup.Breached:
 		e.Got = first(said, got)
 		return fail(fmt.Sprintf("%s: %s", name, first(said, "what was restored differs from what was copied")), e)

@@ -91,6 +91,55 @@ func TestNewestCopy(t *testing.T) {
 	}
 }
 
+func TestNewestCopyThatIsNotSettled(t *testing.T) {
+	in := Input{Now: func() time.Time { return backupNow }}
+	for name, c := range map[string]struct {
+		ages    []time.Duration
+		settled bool // all but the newest
+		want    validate.State
+		says    string
+	}{
+		"with an older one that is":   {[]time.Duration{time.Hour, 2 * time.Hour}, true, validate.Pass, "copy 1, the newest that is settled"},
+		"with one that is too old":    {[]time.Duration{time.Hour, 50 * time.Hour}, true, validate.Pass, "`surety backup run nightly`"},
+		"with none that is":           {[]time.Duration{time.Hour, 2 * time.Hour}, false, validate.Pass, "`surety backup run nightly`"},
+		"too old, and all others too": {[]time.Duration{25 * time.Hour, 26 * time.Hour}, true, validate.Fail, "the newest copy of main-0 is"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, l, b := nightly(c.ages...)
+			copies := h.replies["list"].Copies
+			for i := range copies {
+				if i == 0 || !c.settled {
+					copies[i].Unsettled = "a table of main was made meanwhile"
+				}
+			}
+			if v := l.newest(t.Context(), in, b); v.state != c.want || !strings.Contains(v.summary, c.says) {
+				t.Errorf("%s: %s, want %s with %q", v.state, v.summary, c.want, c.says)
+			}
+		})
+	}
+}
+
+func TestRetentionSparesTheNewestSettledCopy(t *testing.T) {
+	day := 24 * time.Hour
+	for unsettled, want := range map[int]validate.State{0: validate.Fail, 3: validate.Pass} {
+		h, l, b := nightly(0, day, 2*day, 9*day)
+		for i := range unsettled {
+			h.replies["list"].Copies[i].Unsettled = "a table of main was made meanwhile"
+		}
+		if v := retention(t.Context(), b, map[string]*look{"databases.main": l}); v.state != want {
+			t.Errorf("%d unsettled: %s: %s, want %s", unsettled, v.state, v.summary, want)
+		}
+	}
+}
+
+func TestDrillNamesTheSettledCopy(t *testing.T) {
+	h, _, _ := nightly(time.Hour)
+	v := judgeDrill(agents.Agent{Host: h}, backup.Finding{Verdict: backup.Met, Copy: &backup.Copy{ID: "older", Taken: backupNow}, PassedOver: &backup.Copy{ID: "newer"}})
+	if v.state != validate.Pass || !strings.Contains(v.summary, "copy older of 2026-11-03 12:00:00 UTC, as the newest, newer, is not settled") {
+		t.Errorf("%s: %s", v.state, v.summary)
+	}
+}
+
 func TestNewestCopyOfAHostThatCannotBeAsked(t *testing.T) {
 	h, l, b := nightly(time.Hour)
 	delete(h.replies, "status")

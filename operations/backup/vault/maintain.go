@@ -15,9 +15,9 @@ import (
 	"github.com/kopia/kopia/snapshot/snapshotmaintenance"
 )
 
-// Prune deletes the copies of a source that are neither the newest nor the last of one of the most recent days, weeks and months, by
-// kopia's retention, and gives their IDs. What they alone held is freed by Maintain, a day later at the earliest.
-func (v *Vault) Prune(ctx context.Context, source string, daily, weekly, monthly int) ([]string, error) {
+// Prune deletes the copies of a source that are neither the newest, nor spared, nor the last of one of the most recent days, weeks and
+// months, by kopia's retention, and gives their IDs. What they alone held is freed by Maintain, a day later at the earliest.
+func (v *Vault) Prune(ctx context.Context, source string, daily, weekly, monthly int, spared string) ([]string, error) {
 	copies, err := v.Copies(ctx, source)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func (v *Vault) Prune(ctx context.Context, source string, daily, weekly, monthly
 	keep.ComputeRetentionReasons(all)
 	var old []string
 	for _, m := range all {
-		if len(m.RetentionReasons) == 0 {
+		if len(m.RetentionReasons) == 0 && string(m.ID) != spared {
 			old = append(old, string(m.ID))
 		}
 	}
