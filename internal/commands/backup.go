@@ -52,7 +52,7 @@ that it can be restored as it was at any moment.`,
 	drill := &cobra.Command{
 		Use:   "drill [BACKUP]",
 		Short: "Restore the newest copy of each source into a scratch place and compare it",
-		Long: `Restores the newest copy of each source into a scratch folder on its host, starts a database from it on a socket of its own, and
+		Long: `Restores the newest settled copy of each source into a scratch folder on its host, starts a database from it on a socket of its own, and
 compares byte by byte and row by row with what was copied. Nothing that serves is touched. The results are kept as evidence of the
 release that serves. Exit 3 when a copy is missing, or is not what was copied.`,
 		Example: `  surety backup drill
