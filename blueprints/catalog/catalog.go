@@ -26,7 +26,7 @@ type Kind string
 const (
 	Official  Kind = "official"  // published by the provider
 	Secondary Kind = "secondary" // a third party that quotes it
-	Fitted    Kind = "fitted"    // computed from published figures, with the error stated in the source
+	Fitted    Kind = "fitted"    // computed from published figures by a rule that the source states, with its error where that is known
 	Own       Kind = "own"       // a price book of the user's
 )
 

@@ -18,9 +18,9 @@ type rdsClass struct {
 	Pricing    map[string]map[string]systemPrices `json:"pricing"`
 }
 
-// withStandby says how a price with standby is got, which the list has not. Pairs published elsewhere: db.t3.micro 0.017 and 0.034
-// (us-east-1), 0.028 and 0.056 (ap-northeast-2), db.r5.large 0.25 and 0.50, db.t4g.small 0.032 and 0.065, the worst of these 1.6 % off.
-const withStandby = "; with standby: twice the price without, from four published pairs; worst error 1.6 %"
+// withStandby says how a price with standby is got, which the list has not: it is an assumption, and no published list was at hand to
+// check it against. A refresh from the provider's own list replaces it.
+const withStandby = "; with standby: assumed to be twice the price without; not published in this source and not checked"
 
 func (o *out) rds(path string) error {
 	var list []rdsClass
